@@ -1,0 +1,258 @@
+//! The one place that names concrete adapters: configuration in, ports out.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::clock::OffsetClock;
+use crate::clock::SystemClock;
+use crate::config;
+use crate::config::Settings;
+use crate::entra::Cloud as EntraCloud;
+use crate::entra::Endpoints;
+use crate::entra::Entra;
+use crate::entra::EntraOptions;
+use crate::entra::OwnSignIn;
+use crate::error::Class;
+use crate::error::Error;
+use crate::error::Result;
+use crate::graph::Graph;
+use crate::graph::GraphOptions;
+use crate::graph::Patience;
+use crate::http;
+use crate::model::ClientId;
+use crate::notifiers::Smtp;
+use crate::notifiers::SmtpOptions;
+use crate::notifiers::SmtpTls;
+use crate::pki;
+use crate::policy::Auth;
+use crate::policy::Cloud;
+use crate::policy::Mail;
+use crate::policy::SecretSource;
+use crate::policy::StoreUrl;
+use crate::policy::Tls;
+use crate::policy::Transport;
+use crate::ports::Notifier;
+use crate::ports::Store;
+use crate::run::Ports;
+use crate::run::explain;
+use crate::secret::Secret;
+use crate::sinks::Factory;
+use crate::store::SealKey;
+use crate::store::Sqlite;
+
+/// Limit of each network operation of mail.
+const SMTP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Adapters of one tenant.
+pub struct Assembled {
+    /// All ports.
+    pub ports: Ports,
+    /// Base of the sign-in pages.
+    pub login_url: String,
+    /// Said wherever the time matters: ` Clock: the emulator's.`
+    pub clock_note: String,
+}
+
+/// Makes the adapters that `settings` name. Only an emulator is spoken to (its clock).
+///
+/// # Errors
+/// `C010` for files, `C013` for what this release cannot do, `T0…` for the store, `G010` for the emulator.
+pub async fn assemble(settings: &Settings) -> Result<Assembled> {
+    assemble_with(settings, None, Patience::default()).await
+}
+
+/// The same under a given clock, and with the patience of the Graph client: `demo` moves its clock itself, so
+/// nothing may wait on it inside a call.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn assemble_with(
+    settings: &Settings,
+    given: Option<Arc<dyn Clock>>,
+    patience: Patience,
+) -> Result<Assembled> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let ca_pem = ca(&settings.tenant.cloud)?;
+    let client = http::Client::new(&http::Options {
+        proxy: if ca_pem.is_none() { config::proxy() } else { None },
+        ca_pem,
+        ..http::Options::default()
+    })
+    .map_err(|error| explain::explain(&error, "set up https"))?;
+    let (clock, clock_note) = match given {
+        Some(clock) => (clock, " Clock: moved by everkey.".to_owned()),
+        None => clock(settings, &client, &endpoints).await?,
+    };
+    let store = store(settings).await?;
+    let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
+    let notifier = settings.tool.mail.as_ref().map(|mail| smtp(mail, Arc::clone(&clock))).transpose()?;
+    let sinks = match &settings.tenant.sink_root {
+        Some(root) if settings.tenant.emulator => Factory::below(root.clone()),
+        _ => Factory::new(),
+    };
+    let ports = Ports {
+        certs: Arc::new(pki::Tool),
+        clock,
+        directory: connected.graph,
+        notifier,
+        sinks: Arc::new(sinks),
+        store,
+        tokens: connected.entra,
+    };
+    Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
+}
+
+/// Graph and the token endpoint of one identity.
+struct Connected {
+    entra: Arc<Entra>,
+    graph: Arc<Graph>,
+}
+
+fn connect(
+    settings: &Settings,
+    client: &http::Client,
+    endpoints: &Endpoints,
+    clock: Arc<dyn Clock>,
+    patience: Patience,
+) -> Result<Connected> {
+    let tenant = settings.tenant.tenant_id.clone();
+    let failed = |error| explain::explain(&error, "set up the tenant");
+    let entra = Arc::new(
+        Entra::new(EntraOptions {
+            http: client.clone(),
+            login_url: endpoints.login_url.clone(),
+            graph_url: endpoints.graph_url.clone(),
+            tenant: tenant.clone(),
+            clock: Arc::clone(&clock),
+            own: own(settings)?,
+        })
+        .map_err(failed)?,
+    );
+    let graph = Arc::new(
+        Graph::new(GraphOptions {
+            http: client.clone(),
+            graph_url: endpoints.graph_url.clone(),
+            tenant,
+            clock,
+            tokens: entra.clone(),
+            patience,
+        })
+        .map_err(failed)?,
+    );
+    Ok(Connected { entra, graph })
+}
+
+fn own(settings: &Settings) -> Result<OwnSignIn> {
+    let tenant = &settings.tenant;
+    let client_id = || -> Result<ClientId> {
+        tenant.client_id.clone().ok_or_else(|| {
+            Error::new(Class::Config, "C011", format!("[tenants.{}] has no client_id", settings.tenant_name))
+                .help("client_id is everkey's own app registration")
+        })
+    };
+    match &tenant.auth {
+        Auth::Secret(source) => Ok(OwnSignIn::ClientSecret {
+            client_id: client_id()?,
+            secret: config::secret(source, "everkey's own client secret")?,
+        }),
+        Auth::Certificate { certificate, key } => {
+            let what = "everkey's own certificate";
+            let mut bytes = config::read_bytes(certificate, what)?;
+            // One file may hold both; read twice, its key would look like two.
+            if !matches!(key, SecretSource::File(path) if path == certificate) {
+                bytes.push(b'\n');
+                bytes.extend_from_slice(config::secret(key, "the key of everkey's own certificate")?.expose());
+            }
+            let bytes = Secret::new(bytes);
+            let (key, certificate) = pki::load_pair(bytes.expose(), None).map_err(|error| {
+                Error::new(Class::Config, "C010", format!("cannot use {what}"))
+                    .why(error)
+                    .help("certificate_file and key_file hold PEM; both may name the same file")
+            })?;
+            Ok(OwnSignIn::Certificate { client_id: client_id()?, key, certificate })
+        }
+        Auth::AzureCli | Auth::ManagedIdentity | Auth::WorkloadIdentity => {
+            Err(Error::new(Class::Config, "C013", "this way of signing in is not in this release")
+                .help("use auth = \"certificate\" or auth = \"secret\""))
+        }
+    }
+}
+
+fn endpoints(cloud: &Cloud) -> Endpoints {
+    match cloud {
+        Cloud::China => EntraCloud::China.endpoints(),
+        Cloud::Custom { login_url, graph_url, .. } => {
+            Endpoints { login_url: login_url.clone(), graph_url: graph_url.clone() }
+        }
+        Cloud::Public => EntraCloud::Public.endpoints(),
+        Cloud::Usgov => EntraCloud::UsGov.endpoints(),
+        Cloud::UsgovDod => EntraCloud::UsGovDod.endpoints(),
+    }
+}
+
+fn ca(cloud: &Cloud) -> Result<Option<Vec<u8>>> {
+    match cloud {
+        Cloud::Custom { ca_file: Some(file), .. } => config::read_bytes(file, "the CA file").map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// An emulator's clock is read once and run along with.
+async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints) -> Result<(Arc<dyn Clock>, String)> {
+    if !settings.tenant.emulator {
+        return Ok((Arc::new(SystemClock), String::new()));
+    }
+    let site =
+        client.at(&endpoints.graph_url).map_err(|error| explain::explain(&error, "read the emulator's clock"))?;
+    let reply = site
+        .send(http::Request::new(reqwest::Method::GET, "/_emulator/clock"))
+        .await
+        .map_err(|error| explain::explain(&error, "read the emulator's clock"))?;
+    let document: serde_json::Value = serde_json::from_slice(reply.body.expose()).unwrap_or_default();
+    let now = document["now"].as_str().and_then(|now| now.parse().ok()).ok_or_else(|| {
+        Error::new(Class::Config, "C011", "emulator = true, but the tenant is no everkey emulator")
+            .help("take `emulator = true` out of everkey.toml, or start `everkey emulator serve`")
+    })?;
+    let note = " Clock and tenant: the emulator's.".to_owned();
+    Ok((Arc::new(OffsetClock::starting_at(now)), note))
+}
+
+async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let StoreUrl::Sqlite(path) = &settings.tool.store else {
+        return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
+            .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));
+    };
+    let Some(seal) = &settings.tool.seal else {
+        return Err(Error::new(Class::Config, "C011", "everkey.toml has no [seal]")
+            .why("secrets are sealed in the store under a key outside it")
+            .help("make one: openssl rand -hex 32 > seal.key; then [seal] key_file = \"seal.key\""));
+    };
+    let key = SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))?;
+    let store =
+        Sqlite::open(path, key, crate::store::Options::default()).await.map_err(|error| explain::store(&error))?;
+    Ok(Arc::new(store))
+}
+
+fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {
+    if mail.transport != Transport::Smtp {
+        return Err(Error::new(Class::Config, "C013", "mail through Graph is not in this release")
+            .help("use transport = \"smtp\""));
+    }
+    let password = mail.password.as_ref().map(|source| config::secret(source, "the SMTP password")).transpose()?;
+    let ca_pem = mail.ca_file.as_ref().map(|file| config::read_bytes(file, "the CA file of mail")).transpose()?;
+    let smtp = Smtp::new(SmtpOptions {
+        from: mail.from.clone(),
+        host: mail.host.clone(),
+        port: mail.port,
+        tls: match mail.tls {
+            Tls::Implicit => SmtpTls::Implicit,
+            Tls::Starttls => SmtpTls::StartTls,
+        },
+        username: mail.username.clone(),
+        password,
+        ca_pem,
+        clock,
+        timeout: SMTP_TIMEOUT,
+    })?;
+    Ok(Arc::new(smtp))
+}

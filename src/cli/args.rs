@@ -1,0 +1,373 @@
+//! Arguments. Every flag has an `EVERKEY_` variable, shown beside it in `--help`; no flag takes a secret.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+/// Keeps the credentials of Microsoft Entra app registrations alive.
+#[derive(Debug, Parser)]
+#[command(name = "everkey", version, about, disable_help_subcommand = true, arg_required_else_help = false)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Tool configuration
+    #[arg(
+        short = 'C',
+        long,
+        global = true,
+        env = "EVERKEY_CONFIG",
+        value_name = "FILE",
+        default_value = "everkey.toml"
+    )]
+    pub config: PathBuf,
+    /// Directory of the policies (default: `policies` of the configuration)
+    #[arg(short, long, global = true, env = "EVERKEY_POLICY", value_name = "DIR")]
+    pub policy: Option<PathBuf>,
+    /// Tenant of the configuration to work on
+    #[arg(short, long, global = true, env = "EVERKEY_TENANT", value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Form of the output
+    #[arg(short, long, global = true, env = "EVERKEY_OUTPUT", value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+    /// Only results and errors
+    #[arg(short, long, global = true, env = "EVERKEY_QUIET")]
+    pub quiet: bool,
+    /// Log to standard error; -vv and -vvv tell more
+    #[arg(short, long, global = true, env = "EVERKEY_VERBOSE", action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Colours
+    #[arg(long, global = true, env = "EVERKEY_COLOR", value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// No progress display
+    #[arg(long, global = true, env = "EVERKEY_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// Never ask; fail instead
+    #[arg(long, global = true, env = "EVERKEY_NO_INPUT")]
+    pub no_input: bool,
+}
+
+/// Form of the output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Form {
+    /// For people.
+    Table,
+    /// One JSON document on standard output, also on failure.
+    Json,
+    /// SARIF 2.1.0, for `validate`.
+    Sarif,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Do the whole job once, offline, against the built-in emulator
+    #[command(after_long_help = "Examples:\n  everkey demo\n  everkey demo --keep ./everkey-demo")]
+    Demo(DemoArgs),
+    /// The built-in Entra and Graph emulator
+    Emulator(EmulatorArgs),
+    /// Check the policies and the configuration, offline
+    #[command(after_long_help = "Examples:\n  everkey validate\n  everkey validate -o json --strict")]
+    Validate(ValidateArgs),
+    /// Show what would change, and why; changes nothing
+    #[command(after_long_help = "Examples:\n  everkey plan\n  everkey plan --out rotate.plan")]
+    Plan(PlanArgs),
+    /// Provision and rotate what the plan says
+    #[command(after_long_help = "Examples:\n  everkey apply\n  everkey apply --yes --only enate-graph-mail")]
+    Apply(ApplyArgs),
+    /// Rotate now, with overlap, whatever the date
+    #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
+    Rotate(RotateArgs),
+    /// Where every integration stands
+    #[command(after_long_help = "Examples:\n  everkey status\n  everkey status --within 60d -o json")]
+    Status(StatusArgs),
+    /// Sealed items that people carry to a vendor
+    Handoff(HandoffArgs),
+    /// The Exchange Online script that limits an app to its mailboxes; a person runs it
+    #[command(
+        after_long_help = "Examples:\n  everkey exchange-script enate-graph-mail\n  everkey exchange-script enate-graph-mail --out enate.ps1"
+    )]
+    ExchangeScript(ExchangeArgs),
+    /// What happened, and who did it
+    #[command(after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --verify")]
+    History(HistoryArgs),
+    /// Explain an error code, or look permissions up
+    #[command(after_long_help = "Examples:\n  everkey explain P012\n  everkey explain permissions --search mail")]
+    Explain(ExplainArgs),
+    /// JSON schemas of the policy file and the tool configuration
+    #[command(after_long_help = "Examples:\n  everkey schema policy\n  everkey schema config")]
+    Schema(SchemaArgs),
+    /// Help on a topic: exit-codes, steps
+    #[command(name = "help", after_long_help = "Examples:\n  everkey help exit-codes\n  everkey help steps")]
+    HelpOn(HelpArgs),
+    /// The version
+    Version,
+}
+
+/// `demo`
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Keep everything in this directory (default: a temporary one, deleted at the end)
+    #[arg(long, env = "EVERKEY_KEEP", value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Break one promise, to see that the figures notice (test builds only)
+    #[cfg(feature = "mutants")]
+    #[arg(long, env = "EVERKEY_SABOTAGE", value_enum)]
+    pub sabotage: Option<crate::world::Sabotage>,
+}
+
+/// `emulator`
+#[derive(Args, Debug)]
+pub struct EmulatorArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EmulatorCommand,
+}
+
+/// `emulator …`
+#[derive(Debug, Subcommand)]
+pub enum EmulatorCommand {
+    /// Serve it on loopback until stopped
+    #[command(
+        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu"
+    )]
+    Serve(ServeArgs),
+}
+
+/// `emulator serve`
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Loopback address (default: the one saved in --dir, else 127.0.0.1:8443)
+    #[arg(long, env = "EVERKEY_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Directory of its state and of the operator's files
+    #[arg(long, env = "EVERKEY_DIR", value_name = "DIR", default_value = "emulator")]
+    pub dir: PathBuf,
+    /// Where its clock starts: an RFC 3339 instant, or `real` (default: the saved instant, else real)
+    #[arg(long, env = "EVERKEY_CLOCK", value_name = "TIME|real")]
+    pub clock: Option<String>,
+}
+
+/// `validate`
+#[derive(Args, Debug)]
+pub struct ValidateArgs {
+    /// Policy files or directories (default: the policies of the configuration)
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Warnings are errors
+    #[arg(long, env = "EVERKEY_STRICT")]
+    pub strict: bool,
+}
+
+/// `plan`
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    /// Only these integrations
+    #[arg(long, env = "EVERKEY_ONLY", value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Save the plan, for `everkey apply FILE`
+    #[arg(long, env = "EVERKEY_OUT", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Exit 2 when changes are pending
+    #[arg(long, env = "EVERKEY_DETAILED_EXITCODE")]
+    pub detailed_exitcode: bool,
+}
+
+/// `apply`
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// A saved plan: do exactly this, or refuse
+    #[arg(value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Only these integrations
+    #[arg(long, env = "EVERKEY_ONLY", value_name = "NAME")]
+    pub only: Vec<String>,
+    /// Do not ask
+    #[arg(short, long, env = "EVERKEY_YES")]
+    pub yes: bool,
+    /// Refuse when more integrations than this would change
+    #[arg(long, env = "EVERKEY_MAX_CHANGES", value_name = "N")]
+    pub max_changes: Option<usize>,
+}
+
+/// `rotate`
+#[derive(Args, Debug)]
+pub struct RotateArgs {
+    /// Integration
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub name: Option<String>,
+    /// All integrations
+    #[arg(long, env = "EVERKEY_ALL", conflicts_with = "name")]
+    pub all: bool,
+    /// Only those with this tag
+    #[arg(long, env = "EVERKEY_TAG", value_name = "KEY=VALUE")]
+    pub tag: Option<String>,
+    /// Show what would happen
+    #[arg(long, env = "EVERKEY_DRY_RUN")]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long, env = "EVERKEY_YES")]
+    pub yes: bool,
+}
+
+/// `status`
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Only what ends within this time (`60d`)
+    #[arg(long, env = "EVERKEY_WITHIN", value_name = "DUR")]
+    pub within: Option<String>,
+    /// Exit 2 when something needs attention
+    #[arg(long, env = "EVERKEY_DETAILED_EXITCODE")]
+    pub detailed_exitcode: bool,
+}
+
+/// `handoff`
+#[derive(Args, Debug)]
+pub struct HandoffArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: HandoffCommand,
+}
+
+/// `handoff …`
+#[derive(Debug, Subcommand)]
+pub enum HandoffCommand {
+    /// List hand-offs
+    #[command(after_long_help = "Examples:\n  everkey handoff list\n  everkey handoff list --all -o json")]
+    List {
+        /// Finished ones too
+        #[arg(long, env = "EVERKEY_ALL")]
+        all: bool,
+    },
+    /// Show the sheet of a hand-off; no secret is in it
+    #[command(after_long_help = "Examples:\n  everkey handoff show h-0001\n  everkey handoff show h-0001 -o json")]
+    Show {
+        /// Hand-off (`h-0001`)
+        id: String,
+    },
+    /// Show the sealed value, once
+    #[command(
+        after_long_help = "Examples:\n  everkey handoff open h-0001 --by priya.shah@contoso.example\n  everkey handoff open h-0004 --out ./handover"
+    )]
+    Open {
+        /// Hand-off
+        id: String,
+        /// Who opens it (e-mail address; default: the doer)
+        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
+        by: Option<String>,
+        /// Write the values into this new directory (mode 0600) instead of showing them
+        #[arg(long, env = "EVERKEY_OUT", value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Show them although standard output is not a terminal
+        #[arg(long, env = "EVERKEY_REVEAL")]
+        reveal: bool,
+    },
+    /// Say that the recipient uses it
+    #[command(
+        after_long_help = "Examples:\n  everkey handoff confirm h-0001\n  everkey handoff confirm h-0001 --by priya.shah@contoso.example"
+    )]
+    Confirm {
+        /// Hand-off
+        id: String,
+        /// Who says so (e-mail address; default: the doer)
+        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
+        by: Option<String>,
+    },
+    /// A new hand-off for the same value, or with --fresh for a new one
+    #[command(
+        after_long_help = "Examples:\n  everkey handoff reissue h-0001\n  everkey handoff reissue h-0001 --fresh"
+    )]
+    Reissue {
+        /// Hand-off
+        id: String,
+        /// Who asks (e-mail address; default: the doer)
+        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
+        by: Option<String>,
+        /// Make a new value; the lost one leaves under the guard
+        #[arg(long, env = "EVERKEY_FRESH")]
+        fresh: bool,
+    },
+}
+
+/// `exchange-script`
+#[derive(Args, Debug)]
+pub struct ExchangeArgs {
+    /// Integration with `[mailboxes]`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Write it to this file
+    #[arg(long, env = "EVERKEY_OUT", value_name = "FILE")]
+    pub out: Option<std::path::PathBuf>,
+}
+
+/// `history`
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// Integration
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Only the last so many
+    #[arg(short, long, env = "EVERKEY_COUNT", value_name = "N")]
+    pub number: Option<usize>,
+    /// Check the hash chain instead
+    #[arg(long, env = "EVERKEY_VERIFY")]
+    pub verify: bool,
+}
+
+/// `explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// An error code (`P012`), or `permissions`
+    #[arg(value_name = "CODE|permissions")]
+    pub what: String,
+    /// With `permissions`: names that contain this
+    #[arg(long, env = "EVERKEY_SEARCH", value_name = "TEXT")]
+    pub search: Option<String>,
+}
+
+/// `schema`
+#[derive(Args, Debug)]
+pub struct SchemaArgs {
+    /// Which
+    #[arg(value_enum)]
+    pub which: SchemaKind,
+}
+
+/// Which schema.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum SchemaKind {
+    /// A policy file.
+    Policy,
+    /// `everkey.toml`.
+    Config,
+}
+
+/// `help`
+#[derive(Args, Debug)]
+pub struct HelpArgs {
+    /// `exit-codes`, `steps`, or a command
+    pub topic: Option<String>,
+}

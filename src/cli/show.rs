@@ -1,0 +1,142 @@
+//! Small commands that only show: the overview, help topics, schemas, history.
+
+use clap::CommandFactory as _;
+use serde_json::json;
+
+use super::OK;
+use super::args::Cli;
+use super::args::HelpArgs;
+use super::args::HistoryArgs;
+use super::args::SchemaArgs;
+use super::args::SchemaKind;
+use super::context::Context;
+use super::output::Output;
+use super::output::clean;
+use crate::error::Class;
+use crate::error::Error;
+use crate::model::IntegrationName;
+use crate::policy;
+use crate::run::explain;
+
+/// What `everkey` alone prints.
+pub const OVERVIEW: &str = "\
+everkey keeps the credentials of Microsoft Entra app registrations alive.
+
+  Try     demo, emulator serve
+  Daily   validate, plan, apply, status, rotate, handoff list|show|open|confirm|reissue
+  Tool    exchange-script, history, explain, schema, help <topic>, version
+
+Examples:
+  everkey demo                    the whole job once, offline, in seconds
+  everkey -C everkey.toml plan    what would change in a tenant, and why
+
+`everkey COMMAND --help` tells more; `everkey help exit-codes` lists the exit codes.
+";
+
+const EXIT_CODES: &str = "\
+  0    worked (also: nothing to do; a hand-off or consent waits for a person)
+  1    failed
+  2    only with --detailed-exitcode: changes pending (plan), attention needed (status)
+  3    partly applied; see results[]; run again, it resumes
+  5    cancelled at a prompt
+  64   wrong usage, or confirmation needed but no terminal and no --yes
+  65   policy or another input file invalid
+  69   Microsoft Graph or SMTP unreachable; try again
+  75   throttled, or another run holds the lock; try again later
+  77   sign-in failed or permission missing
+  78   configuration missing or unreadable
+  130  SIGINT   143  SIGTERM: the journal is consistent, run the command again
+";
+
+const STEPS: &str = "\
+  stage    make it, seal it in the store, attach it to the app registration
+  prove    sign in with it, three times over a minute, until Entra accepts it
+  deliver  write it to every sink and read it back, or hand it to a person
+  confirm  evidence that the consumer uses it
+  retire   remove the old one, after the overlap, behind the guard
+";
+
+/// `everkey` alone.
+pub fn overview(out: &Output) -> u8 {
+    help("overview", OVERVIEW, out);
+    OK
+}
+
+/// `everkey version`.
+pub fn version(out: &Output) -> u8 {
+    let version = env!("CARGO_PKG_VERSION");
+    out.print(&format!("everkey {version}\n"));
+    out.document(&json!({"schema": "everkey.version/v1", "version": version}));
+    OK
+}
+
+fn help(topic: &str, text: &str, out: &Output) {
+    out.print(text);
+    out.document(&json!({"schema": "everkey.help/v1", "topic": topic, "text": text}));
+}
+
+/// `everkey help TOPIC`.
+pub fn help_on(args: &HelpArgs, out: &Output) -> Result<u8, Error> {
+    match args.topic.as_deref() {
+        None => help("overview", OVERVIEW, out),
+        Some("exit-codes") => help("exit-codes", EXIT_CODES, out),
+        Some("steps") => help("steps", STEPS, out),
+        Some(name) => {
+            let mut root = Cli::command();
+            let Some(command) = root.find_subcommand_mut(name) else {
+                return Err(Error::new(Class::Usage, "U010", format!("there is no help on {name:?}"))
+                    .help("topics: exit-codes, steps, and every command"));
+            };
+            let text = command.render_long_help().to_string();
+            help(name, &text, out);
+        }
+    }
+    Ok(OK)
+}
+
+/// `everkey schema policy|config`.
+pub fn schema(args: &SchemaArgs, out: &Output) -> Result<u8, Error> {
+    let schema = match args.which {
+        SchemaKind::Policy => policy::schema_policy(),
+        SchemaKind::Config => policy::schema_tool(),
+    };
+    out.verbatim(&format!("{schema:#}\n"));
+    Ok(OK)
+}
+
+/// `everkey history`.
+pub async fn history(cli: &Cli, args: &HistoryArgs, out: &Output) -> Result<u8, Error> {
+    let context = Context::open(cli).await?;
+    let store = &context.assembled.ports.store;
+    if args.verify {
+        let broken = store.verify_history().await.map_err(|error| explain::store(&error))?;
+        let all = store.history(None).await.map_err(|error| explain::store(&error))?;
+        if let Some(seq) = broken {
+            return Err(Error::new(Class::Failed, "T020", format!("the chain of history breaks at entry {seq}"))
+                .why("an entry was changed, removed or added outside of everkey")
+                .help("compare with a backup of the store; entries before it are intact"));
+        }
+        let head = all.last().map_or("none", |entry| entry.hash.as_str());
+        out.print(&format!("Chain of {} entries intact. Head sha256:{head}\n", all.len()));
+        out.document(&json!({"schema": "everkey.history-verify/v1", "entries": all.len(), "head": head}));
+        return Ok(OK);
+    }
+    let name = args.name.as_deref().map(IntegrationName::from);
+    let entries = store.history(name.as_ref()).await.map_err(|error| explain::store(&error))?;
+    let skip = entries.len().saturating_sub(args.number.unwrap_or(usize::MAX));
+    out.print(&format!("  {:<17} {:<34} {}\n", "WHEN (UTC)", "WHO", "WHAT"));
+    for entry in &entries[skip..] {
+        let about = match (&name, &entry.entry.integration) {
+            (None, Some(integration)) => format!("{integration}: "),
+            _ => String::new(),
+        };
+        out.print(&format!(
+            "  {:<17} {:<34} {about}{}\n",
+            entry.at.strftime("%Y-%m-%d %H:%M").to_string(),
+            clean(&entry.actor),
+            clean(&entry.entry.text)
+        ));
+    }
+    out.document(&json!({"schema": "everkey.history/v1", "entries": &entries[skip..]}));
+    Ok(OK)
+}

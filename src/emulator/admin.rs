@@ -1,0 +1,53 @@
+//! The emulator's own routes under `_emulator/`: its clock, its state, its quirks and faults. They need
+//! no token, because the emulator listens on loopback only; none of them shows a secret.
+
+use axum::http::Method;
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::json;
+
+use super::call::Call;
+use super::call::Reply;
+use super::quirks::Fault;
+use super::quirks::Quirks;
+use super::tenant::Tenant;
+
+/// Answers `/_emulator/{what}`.
+pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
+    match (&call.method, what) {
+        (&Method::GET, "clock") => Reply::json(StatusCode::OK, json!({"now": call.now, "manual": tenant.manual_clock})),
+        (&Method::GET, "quirks") => shown(&tenant.quirks),
+        (&Method::GET, "state") => shown(&tenant.directory),
+        (&Method::POST, "quirks") => read::<Quirks>(call).map_or_else(refused, |quirks| {
+            tenant.quirks = quirks;
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
+        (&Method::POST, "faults") => read::<Fault>(call).map_or_else(refused, |fault| {
+            tenant.faults.push(fault);
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
+        (&Method::DELETE, "faults") => {
+            tenant.faults.clear();
+            Reply::empty(StatusCode::NO_CONTENT)
+        }
+        _ => {
+            Reply::json(StatusCode::NOT_FOUND, json!({"error": format!("the emulator has no {} {what}", call.method)}))
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(call: &Call) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(&call.body)
+}
+
+fn refused(error: serde_json::Error) -> Reply {
+    Reply::json(StatusCode::BAD_REQUEST, json!({"error": error.to_string()}))
+}
+
+fn shown(what: &impl serde::Serialize) -> Reply {
+    match serde_json::to_value(what) {
+        Ok(value) => Reply::json(StatusCode::OK, value),
+        Err(error) => Reply::json(StatusCode::INTERNAL_SERVER_ERROR, Value::String(error.to_string())),
+    }
+}

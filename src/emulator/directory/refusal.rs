@@ -1,0 +1,43 @@
+//! Why the directory refuses an operation, in its own words. Which HTTP status and error code that is
+//! on the wire, `graph::problem` decides.
+
+use uuid::Uuid;
+
+/// A refused operation. The messages are those that real clients match on (entra-contract 3 and 4.4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Another object already has this value of a property that must be unique.
+    Duplicate {
+        /// The property.
+        property: &'static str,
+    },
+    /// A value is not acceptable.
+    Invalid {
+        /// What a client reads.
+        message: String,
+    },
+    /// The end date of a certificate entry lies beyond the certificate, or in the past.
+    KeyEndDate,
+    /// The start date of a certificate entry lies before the certificate.
+    KeyStartDate,
+    /// No such object.
+    NotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// The proof of possession is missing.
+    ProofMissing,
+    /// The proof of possession does not convince.
+    ProofRejected,
+}
+
+impl Refusal {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid { message: message.into() }
+    }
+
+    pub(crate) fn no_object(id: Uuid) -> Self {
+        Self::NotFound { id: id.to_string() }
+    }
+}

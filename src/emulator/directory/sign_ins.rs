@@ -1,0 +1,86 @@
+//! When each credential last signed in: what the beta report appCredentialSignInActivities shows
+//! (entra-contract 5b).
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Directory;
+use super::Verdict;
+
+/// The last sign-in with one credential.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignIn {
+    /// Client id of the app.
+    pub app_id: Uuid,
+    /// Object id of the application.
+    pub app_object_id: Uuid,
+    /// When the credential began.
+    pub created: Timestamp,
+    /// When the credential ends.
+    pub expires: Timestamp,
+    /// The credential.
+    pub key_id: Uuid,
+    /// `clientSecret` or `certificate`.
+    pub key_type: String,
+    /// `sign` or `verify`.
+    pub key_usage: String,
+    /// When it was last used.
+    pub last: Timestamp,
+    /// The token endpoint's request id of that use.
+    pub request_id: Uuid,
+    /// Where the credential is registered: `application` or `servicePrincipal`.
+    pub origin: String,
+    /// Service principal id of the resource the token was for.
+    pub resource_id: Option<Uuid>,
+    /// Object id of the service principal that signed in.
+    pub service_principal_id: Uuid,
+}
+
+impl Directory {
+    /// Records a sign-in with a credential that was found good.
+    pub fn record_sign_in(
+        &mut self,
+        app_id: Uuid,
+        used: &Verdict,
+        resource_id: Option<Uuid>,
+        request_id: Uuid,
+        now: Timestamp,
+    ) {
+        let (key_id, key_type, key_usage, created, expires) = match used {
+            Verdict::Certificate(key) => (key.key_id, "certificate", "verify", key.start, key.end),
+            Verdict::Secret(password) => (password.key_id, "clientSecret", "verify", password.start, password.end),
+            Verdict::Expired { .. } | Verdict::Unknown => return,
+        };
+        let app_object_id = self.application_by_app_id(app_id).map_or(Uuid::nil(), |app| app.id);
+        let Some(principal) = self.principal_by_app_id(app_id) else { return };
+        let service_principal_id = principal.id;
+        let own = &principal.credentials;
+        let of_principal = own.keys.iter().map(|key| key.key_id).chain(own.passwords.iter().map(|one| one.key_id));
+        let origin = if of_principal.into_iter().any(|id| id == key_id) { "servicePrincipal" } else { "application" };
+        self.sign_ins.insert(
+            key_id,
+            SignIn {
+                app_id,
+                app_object_id,
+                created,
+                expires,
+                key_id,
+                key_type: key_type.to_owned(),
+                key_usage: key_usage.to_owned(),
+                last: now,
+                origin: origin.to_owned(),
+                request_id,
+                resource_id,
+                service_principal_id,
+            },
+        );
+    }
+
+    /// The last sign-in of every credential that ever signed in.
+    pub fn sign_ins(&self) -> impl Iterator<Item = &SignIn> {
+        self.sign_ins.values()
+    }
+}

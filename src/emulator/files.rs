@@ -1,0 +1,275 @@
+//! The emulator's directory on disk: its state, and what tools need in order to use it. Files that hold
+//! the operator's credential are readable by their owner only.
+
+use std::fs;
+use std::io;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::path::absolute;
+
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use p12_keystore::Certificate;
+use p12_keystore::KeyStore;
+use p12_keystore::KeyStoreEntry;
+use p12_keystore::PrivateKey;
+use p12_keystore::PrivateKeyChain;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use super::EmulatorError;
+use super::certificate::hex;
+use super::directory::Directory;
+use super::operator::Operator;
+use super::options::MailSettings;
+
+const STATE: &str = "state.json";
+const SECRET: &str = "operator.secret";
+const PEM: &str = "operator.pem";
+const PFX: &str = "operator.pfx";
+const PFX_PASSWORD: &str = "operator.pfx.password";
+const SEAL_KEY: &str = "seal.key";
+const SMTP_PASSWORD: &str = "smtp.password";
+
+/// The permissions that the five shipped guides ask for: what the ready configuration lets everkey grant.
+const GUIDE_PERMISSIONS: [&str; 13] = [
+    "Directory.AccessAsUser.All",
+    "Directory.Read.All",
+    "Mail.ReadWrite",
+    "Mail.Send",
+    "MailboxSettings.ReadWrite",
+    "User.Read",
+    "User.Read.All",
+    "User.ReadBasic.All",
+    "email",
+    "offline_access",
+    "openid",
+    "profile",
+    "SMTP.SendAsApp",
+];
+
+/// What a state directory remembers of the last run.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Saved {
+    /// The emulator's clock when it was saved.
+    pub clock: Timestamp,
+    /// The address it listened on.
+    pub listen: SocketAddr,
+}
+
+#[derive(Serialize)]
+struct StateOut<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    saved: Saved,
+    operator: &'a Operator,
+    directory: &'a Directory,
+}
+
+#[derive(Deserialize)]
+struct StateIn {
+    #[serde(flatten)]
+    saved: Saved,
+    operator: Operator,
+    directory: Directory,
+}
+
+/// What the last run in `dir` left behind; `None` when there was none.
+pub fn saved(dir: &Path) -> Result<Option<Saved>, EmulatorError> {
+    Ok(read_state(dir)?.map(|state| state.saved))
+}
+
+/// Makes the directory, with its parents.
+pub(super) fn create_dir(dir: &Path) -> Result<(), EmulatorError> {
+    fs::create_dir_all(dir).map_err(EmulatorError::file("create", dir))
+}
+
+/// The tenant and operator of the last run.
+pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator)>, EmulatorError> {
+    let Some(state) = read_state(dir)? else { return Ok(None) };
+    let read = |name| {
+        let path = dir.join(name);
+        fs::read_to_string(&path).map_err(EmulatorError::file("read", path))
+    };
+    let operator = Operator { certificate_pem: read(PEM)?, client_secret: read(SECRET)?, ..state.operator };
+    Ok(Some((state.directory, operator)))
+}
+
+/// Writes the state, all of it or nothing.
+pub(super) fn save(
+    dir: &Path,
+    listen: SocketAddr,
+    operator: &Operator,
+    directory: &Directory,
+    now: Timestamp,
+) -> Result<(), EmulatorError> {
+    let path = dir.join(STATE);
+    let state =
+        StateOut { schema: "everkey.emulator-state/v1", saved: Saved { clock: now, listen }, operator, directory };
+    let text = serde_json::to_vec(&state).map_err(|source| EmulatorError::State { path, source })?;
+    write(dir, STATE, &text)
+}
+
+/// Writes the operator's credential, as PEM, PFX and secret, and the key that seals everkey's store.
+pub(super) fn write_operator(dir: &Path, operator: &Operator) -> Result<(), EmulatorError> {
+    let password = random_hex::<16>()?;
+    write(dir, SECRET, operator.client_secret.as_bytes())?;
+    write(dir, PEM, operator.certificate_pem.as_bytes())?;
+    write(dir, PFX, &pfx(&operator.certificate_pem, &password)?)?;
+    write(dir, PFX_PASSWORD, password.as_bytes())?;
+    write(dir, SEAL_KEY, random_hex::<32>()?.as_bytes())
+}
+
+/// What `write_guide` puts into the files that tools read.
+pub(super) struct Guide<'a> {
+    pub(super) ca_pem: &'a str,
+    pub(super) clock: &'a str,
+    pub(super) dir: &'a Path,
+    pub(super) mail: Option<&'a MailSettings>,
+    pub(super) now: Timestamp,
+    pub(super) operator: &'a Operator,
+    pub(super) policies: &'a Path,
+    pub(super) tenant_id: Uuid,
+    pub(super) url: &'a str,
+}
+
+/// Writes `ca.pem`, `emulator.json` and a ready `everkey.toml`, anew at every start: the address and the
+/// authority may have changed.
+pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
+    let dir = guide.dir;
+    let path = |name: &str| full(&dir.join(name));
+    write(dir, "ca.pem", guide.ca_pem.as_bytes())?;
+    let summary = json!({
+        "schema": "everkey.emulator/v1",
+        "url": guide.url,
+        "ca_file": path("ca.pem")?,
+        "tenant_id": guide.tenant_id,
+        "clock": {"kind": guide.clock, "started_at": guide.now},
+        "operator": {
+            "client_id": guide.operator.client_id,
+            "client_secret": guide.operator.client_secret,
+            "certificate_pem": path(PEM)?,
+            "certificate_pfx": path(PFX)?,
+            "pfx_password_file": path(PFX_PASSWORD)?,
+        },
+        "everkey_toml": path("everkey.toml")?,
+    });
+    write(dir, "emulator.json", format!("{summary:#}\n").as_bytes())?;
+    write(dir, "everkey.toml", tool_configuration(guide)?.as_bytes())
+}
+
+/// A configuration of everkey for this emulator (`policy.md`), its paths absolute.
+fn tool_configuration(guide: &Guide<'_>) -> Result<String, EmulatorError> {
+    let dir = full(guide.dir)?;
+    let quoted = |path: PathBuf| toml::Value::from(path.display().to_string()).to_string();
+    let permissions = GUIDE_PERMISSIONS.map(|name| format!("\"{name}\"")).join(", ");
+    let mut text = format!(
+        r#"# Written by the emulator at every start: a configuration of everkey for it.
+version = 1
+policies = {policies}
+store = {store}
+permissions_allowed = [{permissions}]
+
+[seal]
+key_file = {seal}
+
+[tenants.emulator]
+tenant_id = "{tenant_id}"
+client_id = "{client_id}"
+cloud = "custom"
+login_url = "{url}"
+graph_url = "{url}"
+ca_file = {ca}
+auth = "secret"
+secret_file = {secret}
+emulator = true
+sink_root = {sinks}
+
+[defaults]
+tenant = "emulator"
+mode = "rotate"
+"#,
+        policies = quoted(full(guide.policies)?),
+        store = toml::Value::from(format!("sqlite://{}", dir.join("everkey.db").display())),
+        seal = quoted(dir.join(SEAL_KEY)),
+        tenant_id = guide.tenant_id,
+        client_id = guide.operator.client_id,
+        url = guide.url,
+        ca = quoted(dir.join("ca.pem")),
+        secret = quoted(dir.join(SECRET)),
+        sinks = quoted(dir.join("sinks")),
+    );
+    if let Some(mail) = guide.mail {
+        write(guide.dir, SMTP_PASSWORD, mail.password.as_bytes())?;
+        let ca_file = mail.ca_file.as_deref().map_or_else(|| Ok(dir.join("ca.pem")), full)?;
+        text.push_str(&format!(
+            r#"
+[mail]
+from = "everkey <everkey@contoso.example>"
+transport = "smtp"
+host = "{host}"
+port = {port}
+tls = "starttls"
+ca_file = {ca}
+username = "{username}"
+password_file = {password}
+"#,
+            host = mail.host,
+            port = mail.port,
+            ca = quoted(ca_file),
+            username = mail.username,
+            password = quoted(dir.join(SMTP_PASSWORD)),
+        ));
+    }
+    Ok(text)
+}
+
+fn full(path: &Path) -> Result<PathBuf, EmulatorError> {
+    absolute(path).map_err(EmulatorError::file("find", path))
+}
+
+fn read_state(dir: &Path) -> Result<Option<StateIn>, EmulatorError> {
+    let path = dir.join(STATE);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(EmulatorError::file("read", path)(error)),
+    };
+    serde_json::from_slice(&text).map(Some).map_err(|source| EmulatorError::State { path, source })
+}
+
+/// Writes a file beside its place and moves it there; readable by its owner only.
+fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), EmulatorError> {
+    let path = dir.join(name);
+    let mut file = NamedTempFile::new_in(dir).map_err(EmulatorError::file("write", &path))?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(EmulatorError::file("write", &path))?;
+    file.persist(&path).map(drop).map_err(|error| EmulatorError::file("write", &path)(error.error))
+}
+
+/// The operator's key and certificate as PFX. Its password has 128 random bits, so few iterations do.
+fn pfx(pem: &str, password: &str) -> Result<Vec<u8>, EmulatorError> {
+    let failed = |error: &dyn std::fmt::Display| EmulatorError::crypto("operator PFX", error.to_string());
+    let blocks = pem::parse_many(pem).map_err(|error| failed(&error))?;
+    let block = |tag: &str| {
+        let found = blocks.iter().find(|block| block.tag() == tag).map(pem::Pem::contents);
+        found.ok_or_else(|| EmulatorError::crypto("operator PFX", format!("no {tag}")))
+    };
+    let key = PrivateKey::from_der(block("PRIVATE KEY")?).map_err(|error| failed(&error))?;
+    let certificate = Certificate::from_der(block("CERTIFICATE")?).map_err(|error| failed(&error))?;
+    let mut store = KeyStore::new();
+    let chain = PrivateKeyChain::new("operator", key, [certificate]);
+    store.add_entry("operator", KeyStoreEntry::PrivateKeyChain(chain));
+    let writer = store.writer(password).encryption_iterations(2048).mac_iterations(2048);
+    writer.write().map_err(|error| failed(&error))
+}
+
+fn random_hex<const N: usize>() -> Result<String, EmulatorError> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|error| EmulatorError::crypto("random key", error))?;
+    Ok(hex(&bytes).to_ascii_lowercase())
+}

@@ -1,0 +1,71 @@
+//! `owners` of applications and service principals.
+
+use axum::http::Method;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Problem;
+use super::Request;
+use super::problem::Answer;
+use crate::emulator::call::Reply;
+
+/// The body of `POST …/owners/$ref`.
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(rename = "@odata.id")]
+    id: String,
+}
+
+/// Answers a path below `…/{object}/owners`; `used` segments of it name the object.
+pub(super) fn route(request: &mut Request<'_>, object: Uuid, used: usize) -> Answer {
+    let names = request.path.names(used).join("/");
+    let method = request.call.method.clone();
+    match (method, names.split('/').collect::<Vec<_>>().as_slice()) {
+        (Method::GET, ["owners"]) => list(request, object),
+        (Method::POST, ["owners", "$ref"]) => {
+            // With OwnedBy alone nobody adds owners.
+            request.caller.need(&["Application.ReadWrite.All"])?;
+            let body: Reference = request.body()?;
+            let id = body.id.rsplit('/').next().unwrap_or_default();
+            let id = id.parse().map_err(|_| Problem::bad_request(format!("Invalid object identifier '{id}'.")))?;
+            request.tenant.before_write(request.call.now);
+            request.tenant.directory.add_owner(object, id)?;
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        (Method::DELETE, ["owners", owner, "$ref"]) => {
+            request.caller.need_write(&request.tenant.directory, object)?;
+            let owner =
+                owner.parse().map_err(|_| Problem::bad_request(format!("Invalid object identifier '{owner}'.")))?;
+            request.tenant.before_write(request.call.now);
+            request.tenant.directory.remove_owner(object, owner)?;
+            Ok(Reply::empty(StatusCode::NO_CONTENT))
+        }
+        (_, ["owners"] | ["owners", "$ref"] | ["owners", _, "$ref"]) => Err(Problem::method(request.call)),
+        (_, [.., unknown]) => Err(Problem::unknown_segment(unknown)),
+        (_, []) => Err(Problem::unknown_segment("")),
+    }
+}
+
+fn list(request: &mut Request<'_>, object: Uuid) -> Answer {
+    request.caller.need_read()?;
+    let root = request.root();
+    let view = request.tenant.view(request.call.now);
+    let owners = view.owners(object).ok_or_else(|| Problem::not_found(object))?;
+    let show = |id: &Uuid| {
+        let principal = view.principal(*id)?;
+        Some(json!({
+            "@odata.type": "#microsoft.graph.servicePrincipal",
+            "id": principal.id,
+            "appId": principal.app_id,
+            "displayName": view.principal_name(principal),
+        }))
+    };
+    let value: Value = owners.iter().filter_map(show).collect();
+    Ok(Reply::json(
+        StatusCode::OK,
+        json!({"@odata.context": format!("{root}/$metadata#directoryObjects"), "value": value}),
+    ))
+}

@@ -1,0 +1,219 @@
+//! The emulator behind https: start, serve, look inside, stop.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::from_tcp_rustls;
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::EmulatorError;
+use super::directory::Directory;
+use super::files;
+use super::jws::Signer;
+use super::line::Lines;
+use super::operator::Operator;
+use super::options::Options;
+use super::quirks::Fault;
+use super::quirks::Quirks;
+use super::serve::Shared;
+use super::serve::serve;
+use super::serve::ticks;
+use super::tenant::Tenant;
+use super::tls::Tls;
+
+/// How long a stop waits for requests being answered.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// A running emulator. Dropped, it stops at once without saving; [`Emulator::stop`] is the polite way.
+pub struct Emulator {
+    address: SocketAddr,
+    handle: Handle<SocketAddr>,
+    operator: Operator,
+    options: Options,
+    shared: Arc<Shared>,
+    task: Option<JoinHandle<std::io::Result<()>>>,
+    tls: Tls,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Starts an emulator: loads or makes the tenant and its operator, writes the files of `dir`, listens.
+    ///
+    /// Fails on an address that is not loopback or is taken, on unreadable state, on unwritable files.
+    pub async fn start(options: Options) -> Result<Self, EmulatorError> {
+        let listen = options.listen;
+        if !listen.ip().is_loopback() {
+            return Err(EmulatorError::NotLoopback { listen });
+        }
+        let cannot_listen = |source| EmulatorError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).map_err(cannot_listen)?;
+        listener.set_nonblocking(true).map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+
+        let tls = options.tls.clone().map_or_else(Tls::generate, Ok)?;
+        let now = ticks(options.clock.now());
+        let (directory, operator) = load_or_create(&options, now)?;
+        let signer = Signer::generate()?;
+        let tenant = Tenant::new(directory, signer, options.quirks.clone(), address.port(), options.manual_clock);
+        let shared = Arc::new(Shared {
+            clock: Arc::clone(&options.clock),
+            in_flight: AtomicUsize::new(0),
+            lines: Lines::default(),
+            requests: AtomicU64::new(0),
+            tenant: Mutex::new(tenant),
+        });
+
+        let handle = Handle::new();
+        // HTTP/1.1 only: a fault cuts the connection of one request, not of those beside it.
+        let config = RustlsConfig::from_config(tls.server(&["http/1.1"])?);
+        let lines = shared.lines.clone();
+        let server = from_tcp_rustls(listener, config)
+            .map_err(cannot_listen)?
+            .map(|acceptor| acceptor.acceptor(lines))
+            .handle(handle.clone());
+        let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
+        let task = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
+        let emulator = Self { address, handle, operator, options, shared, task: Some(task), tls };
+        emulator.write_files()?;
+        emulator.save()?;
+        Ok(emulator)
+    }
+
+    /// Where it listens: `https://127.0.0.1:8443`.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The authority that clients have to trust, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        self.tls.ca_pem()
+    }
+
+    /// The certificate it serves with, for a mail catcher beside it.
+    pub fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// The tenant's id.
+    pub fn tenant_id(&self) -> Uuid {
+        self.shared.lock().directory.tenant_id()
+    }
+
+    /// The app registration that may manage others.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
+    /// Requests being answered right now.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Requests answered or begun since the start.
+    pub fn requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// Reads or changes the tenant directly, at the emulator's present instant: for seeding and for tests.
+    pub fn with_directory<T>(&self, work: impl FnOnce(&mut Directory, Timestamp) -> T) -> T {
+        let now = self.shared.now();
+        let mut tenant = self.shared.lock();
+        tenant.settle(now);
+        tenant.before_write(now);
+        work(&mut tenant.directory, now)
+    }
+
+    /// Changes how the service misbehaves, from the next request on.
+    pub fn set_quirks(&self, quirks: Quirks) {
+        self.shared.lock().quirks = quirks;
+    }
+
+    /// Queues a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.lock().faults.push(fault);
+    }
+
+    /// Requests that queued faults still wait for.
+    pub fn faults_waiting(&self) -> u32 {
+        self.shared.lock().faults.waiting()
+    }
+
+    /// Writes the state to `dir`; does nothing for an emulator in memory.
+    pub fn save(&self) -> Result<(), EmulatorError> {
+        let Some(dir) = &self.options.dir else { return Ok(()) };
+        let now = self.shared.now();
+        let mut tenant = self.shared.lock();
+        tenant.settle(now);
+        files::save(dir, self.address, &self.operator, &tenant.directory, now)
+    }
+
+    /// Finishes the requests being answered, stops listening, and saves.
+    pub async fn stop(mut self) -> Result<(), EmulatorError> {
+        self.handle.graceful_shutdown(Some(STOP_GRACE));
+        if let Some(task) = self.task.take() {
+            // The server ends by our own request; how it ended changes nothing for the state.
+            let _ = task.await;
+        }
+        self.save()
+    }
+
+    fn write_files(&self) -> Result<(), EmulatorError> {
+        let Some(dir) = &self.options.dir else { return Ok(()) };
+        let clock = if self.options.manual_clock { "manual" } else { "running" };
+        files::write_guide(&files::Guide {
+            ca_pem: self.ca_pem(),
+            clock,
+            dir,
+            mail: self.options.mail.as_ref(),
+            now: self.shared.now(),
+            operator: &self.operator,
+            policies: &self.options.policies,
+            tenant_id: self.tenant_id(),
+            url: &self.url(),
+        })
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.handle.shutdown();
+    }
+}
+
+fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Operator), EmulatorError> {
+    if let Some(dir) = &options.dir {
+        files::create_dir(dir)?;
+        if let Some((mut directory, operator)) = files::load(dir)? {
+            directory.rekey(options.seed);
+            return Ok((directory, operator));
+        }
+    }
+    let mut directory = Directory::new(options.seed, now);
+    let operator = Operator::create(&mut directory, now)?;
+    if let Some(dir) = &options.dir {
+        files::write_operator(dir, &operator)?;
+    }
+    Ok((directory, operator))
+}

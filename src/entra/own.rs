@@ -1,0 +1,90 @@
+//! everkey's own token: cached until shortly before its end, asked for by one request at a time.
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::ports::PortError;
+use crate::ports::TokenSource;
+use crate::secret::Secret;
+
+use super::Credential;
+use super::Entra;
+use super::OwnSignIn;
+use super::answer::Answer;
+
+/// A token is renewed this long before its end, or at half its life when that is later.
+const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(5);
+
+/// The cached token.
+#[derive(Default)]
+pub(super) struct Cache {
+    state: Mutex<State>,
+    /// Held while a token is asked for, so that a hundred waiting callers cause one request.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<(Secret, Timestamp)>,
+    /// Counts the calls of `forget`: a token asked for before such a call is not kept after it.
+    forgotten: u64,
+}
+
+impl Cache {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment: a panic elsewhere cannot leave it half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self, now: Timestamp) -> Option<Secret> {
+        let state = self.state();
+        let (token, renew) = state.token.as_ref()?;
+        (now < *renew).then(|| token.duplicate())
+    }
+}
+
+#[async_trait]
+impl TokenSource for Entra {
+    /// # Errors
+    /// [`PortError::Denied`] with the AADSTS code when Entra says no; `Throttled`, `Unreachable` and `Unsure` when it
+    /// does not answer (no token is ever lost by that: asking again is always safe).
+    async fn token(&self) -> Result<Secret, PortError> {
+        if let Some(token) = self.cache.fresh(self.clock.now()) {
+            return Ok(token);
+        }
+        let _asking = self.cache.asking.lock().await;
+        let now = self.clock.now();
+        if let Some(token) = self.cache.fresh(now) {
+            return Ok(token);
+        }
+        let forgotten = self.cache.state().forgotten;
+        let (client_id, credential) = match &self.own {
+            OwnSignIn::Certificate { client_id, key, certificate } => {
+                (client_id, Credential::Certificate { key, certificate })
+            }
+            OwnSignIn::ClientSecret { client_id, secret } => (client_id, Credential::ClientSecret(secret)),
+        };
+        let token = match Answer::read(self.request(client_id, credential).await?)? {
+            Answer::Token(token) => token,
+            Answer::No(fault) => return Err(PortError::Denied(fault.into_refusal())),
+        };
+        let life = SignedDuration::from_secs(token.expires_in.into());
+        let renew = now.saturating_add(life - RENEW_BEFORE.min(life / 2)).unwrap_or(Timestamp::MAX);
+        let mut state = self.cache.state();
+        if state.forgotten == forgotten {
+            state.token = Some((token.access_token.duplicate(), renew));
+        }
+        Ok(token.access_token)
+    }
+
+    fn forget(&self) {
+        let mut state = self.cache.state();
+        state.token = None;
+        state.forgotten += 1;
+    }
+}

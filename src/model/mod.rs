@@ -1,0 +1,25 @@
+//! The words of the program: ids, applications, credentials, people, rotations, hand-offs, notices.
+//!
+//! Plain data without behaviour beyond its own arithmetic. Everything here may be stored, printed and
+//! mailed: no type of this room can hold a secret.
+
+pub mod app;
+pub mod bytes;
+pub mod credential;
+pub mod handoff;
+pub mod history;
+pub mod ids;
+pub mod notice;
+pub mod people;
+pub mod rotation;
+pub mod sink;
+
+pub use app::*;
+pub use credential::*;
+pub use handoff::*;
+pub use history::*;
+pub use ids::*;
+pub use notice::*;
+pub use people::*;
+pub use rotation::*;
+pub use sink::*;

@@ -1,0 +1,379 @@
+//! What an event makes of a rotation's record. Impossible histories are refused: they mean a damaged journal
+//! or an engine that does what the protocol forbids.
+
+use jiff::Timestamp;
+
+use super::numbers::DRAIN;
+use super::numbers::SETTLE;
+use crate::model::AmbiguousCall;
+use crate::model::Attempt;
+use crate::model::Confirmation;
+use crate::model::Delivery;
+use crate::model::Event;
+use crate::model::Failure;
+use crate::model::Fresh;
+use crate::model::HandoffId;
+use crate::model::KeyId;
+use crate::model::OldCredential;
+use crate::model::Outcome;
+use crate::model::Probes;
+use crate::model::Proof;
+use crate::model::Removal;
+use crate::model::Rotation;
+use crate::model::SinkId;
+use crate::model::State;
+
+/// An event that cannot follow on a state.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("rotation {rotation} in state {state:?} cannot take the event {event}")]
+pub struct Impossible {
+    /// The rotation.
+    pub rotation: String,
+    /// Its state.
+    pub state: State,
+    /// The event.
+    pub event: String,
+}
+
+/// The record after `event` at `at`; its version is one greater.
+///
+/// # Errors
+/// [`Impossible`] when the protocol knows no such step.
+pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotation, Impossible> {
+    let mut next = rotation.clone();
+    next.version += 1;
+    let allowed = apply(&mut next, event, at);
+    // A step that succeeded ends the run of failures; looking around does not.
+    if !matches!(
+        event,
+        Event::Failed { .. }
+            | Event::AttemptSeen { .. }
+            | Event::AttemptSwept { .. }
+            | Event::CallAmbiguous { .. }
+            | Event::ProbeRefused { .. }
+            | Event::ProbeInconclusive { .. }
+            | Event::AttemptStarted { .. }
+            | Event::AttemptRefused
+            | Event::AttemptUnknown
+    ) {
+        next.failure = None;
+    }
+    allowed.map(|()| next).ok_or_else(|| Impossible {
+        rotation: rotation.id.to_string(),
+        state: rotation.state,
+        event: event_name(event),
+    })
+}
+
+/// The name of an event as the journal writes it.
+pub fn event_name(event: &Event) -> String {
+    serde_json::to_value(event)
+        .ok()
+        .and_then(|value| value.get("event").and_then(|name| name.as_str()).map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// `None` where the event is impossible.
+fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
+    match event {
+        Event::PreflightPassed => step(r, &[State::Planned], State::Ready),
+        Event::AttemptStarted { number, tag, start, end } => start_attempt(r, *number, tag, *start, *end, at),
+        Event::AttemptRefused => {
+            close_attempt(r, Outcome::Refused, at)?;
+            step(r, &[State::Intent, State::Ready, State::Keyed, State::UploadIntent], State::Planned)
+        }
+        Event::AttemptUnknown => {
+            close_attempt(r, Outcome::Unknown, at)?;
+            let started = r.attempts.last()?.started;
+            r.ambiguous.push((AmbiguousCall::Add, started.max(at)));
+            step(r, &[State::Intent], State::Unknown)
+        }
+        Event::AttemptSeen { number, present } => attempt_seen(r, *number, *present, at),
+        Event::AttemptSwept { number, .. } => {
+            r.attempts.iter_mut().find(|attempt| attempt.number == *number)?.swept = true;
+            Some(())
+        }
+        Event::KeySealed { .. } => step(r, &[State::Ready], State::Keyed),
+        Event::CertificateMade { fresh } => {
+            r.fresh = Some(fresh.clone());
+            step(r, &[State::Keyed], State::Certified)
+        }
+        Event::UploadIntended { pre_image } => {
+            r.pre_image.clone_from(pre_image);
+            step(r, &[State::Certified, State::UploadIntent], State::UploadIntent)
+        }
+        Event::CallAmbiguous { call } => {
+            r.ambiguous.push((*call, at));
+            Some(())
+        }
+        Event::Attached { fresh } => attached(r, fresh, at),
+        Event::ProbeAccepted { .. } => probe_accepted(r, at),
+        Event::ProbeRefused { code, listed } => probe_refused(r, code, *listed, at),
+        Event::ProbeInconclusive { code } => probe_inconclusive(r, code, at),
+        Event::Verified => step(r, &[State::Attached], State::Verified),
+        Event::Abandoned => {
+            close_attempt(r, Outcome::Abandoned, at)?;
+            r.fresh = None;
+            r.probes = Probes::default();
+            step(r, &[State::Attached], State::Ready)
+        }
+        Event::Delivered { delivery } => delivered(r, delivery),
+        Event::SinkDrifted { sink } => drifted(r, sink),
+        Event::AllDelivered => {
+            r.delivered_at()?;
+            step(r, &[State::Verified], State::Delivered)
+        }
+        Event::EvidenceSeen { confirmation } => evidence(r, confirmation),
+        Event::Confirmed => step(r, &[State::Delivered], State::Confirmed),
+        Event::ReceiptVoided { handoff, delivery } => voided(r, handoff, delivery),
+        Event::Renewed => renewed(r),
+        Event::RetireIntended { key_ids } => {
+            intend(r, key_ids)?;
+            step(r, &[State::Confirmed, State::Delivered, State::Verified], State::RetireIntent)
+        }
+        Event::ExpiredIntended { key_ids } => intend(r, key_ids),
+        Event::RemovalSent { key_id } => {
+            removal(r, key_id)?.sent = Some(at);
+            Some(())
+        }
+        Event::RemovalSeen { key_id, present } => removal_seen(r, key_id, *present, at),
+        Event::Superseded => step(r, &[State::Verified, State::Delivered], State::SupersededUnconfirmed),
+        Event::Finished => finish(r, at),
+        Event::Failed { problem, retry_at, blocked } => {
+            let (since, count) = r.failure.as_ref().map_or((at, 0), |f| (f.since, f.count));
+            r.failure = Some(Failure {
+                problem: problem.clone(),
+                since,
+                count: count + 1,
+                retry_at: *retry_at,
+                blocked: *blocked,
+            });
+            Some(())
+        }
+    }
+}
+
+fn step(r: &mut Rotation, from: &[State], to: State) -> Option<()> {
+    if !from.contains(&r.state) {
+        return None;
+    }
+    r.state = to;
+    Some(())
+}
+
+fn start_attempt(
+    r: &mut Rotation,
+    number: u32,
+    tag: &str,
+    start: Timestamp,
+    end: Timestamp,
+    at: Timestamp,
+) -> Option<()> {
+    // D2: a new attempt has a new number; I4: not while one is under way.
+    if r.attempts.iter().any(|a| a.number >= number || a.outcome == Outcome::Open) {
+        return None;
+    }
+    r.attempts.push(Attempt {
+        number,
+        tag: tag.to_owned(),
+        started: at,
+        start,
+        end,
+        outcome: Outcome::Open,
+        closed: None,
+        unseen: None,
+        swept: false,
+    });
+    r.probes = Probes::default();
+    match r.spec.kind {
+        crate::model::CredentialKind::ClientSecret => step(r, &[State::Ready, State::Unknown], State::Intent),
+        crate::model::CredentialKind::Certificate(_) => step(r, &[State::Ready], State::Ready),
+    }
+}
+
+fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()> {
+    let attempt = r.attempts.last_mut()?;
+    let expected = match outcome {
+        Outcome::Abandoned => Outcome::Saved,
+        Outcome::Open | Outcome::Refused | Outcome::Saved | Outcome::Unknown => Outcome::Open,
+    };
+    if attempt.outcome != expected {
+        return None;
+    }
+    attempt.outcome = outcome;
+    attempt.closed = Some(at);
+    Some(())
+}
+
+fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
+    let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
+    attempt.unseen = match (present, attempt.unseen) {
+        (true, _) => None,
+        (false, Some((first, _))) => Some((first, at)),
+        (false, None) => Some((at, at)),
+    };
+    Some(())
+}
+
+fn attached(r: &mut Rotation, fresh: &Fresh, at: Timestamp) -> Option<()> {
+    close_attempt(r, Outcome::Saved, at)?;
+    r.fresh = Some(fresh.clone());
+    r.probes = Probes::default();
+    step(r, &[State::Intent, State::UploadIntent], State::Attached)
+}
+
+fn probe_accepted(r: &mut Rotation, at: Timestamp) -> Option<()> {
+    if r.state != State::Attached {
+        return None;
+    }
+    let probes = &mut r.probes;
+    probes.successes = Some(probes.successes.map_or((at, at), |(first, _)| (first, at)));
+    probes.count += 1;
+    probes.tries += 1;
+    probes.first_try.get_or_insert(at);
+    probes.last_try = Some(at);
+    probes.absent_since = None;
+    probes.inconclusive = false;
+    Some(())
+}
+
+fn probe_refused(r: &mut Rotation, code: &str, listed: bool, at: Timestamp) -> Option<()> {
+    if r.state != State::Attached {
+        return None;
+    }
+    let probes = &mut r.probes;
+    probes.successes = None;
+    probes.count = 0;
+    probes.tries += 1;
+    probes.first_try.get_or_insert(at);
+    probes.last_try = Some(at);
+    probes.last_refusal = Some(code.to_owned());
+    probes.inconclusive = false;
+    if listed {
+        probes.absent_since = None;
+    } else {
+        probes.absent_since.get_or_insert(at);
+    }
+    Some(())
+}
+
+fn probe_inconclusive(r: &mut Rotation, code: &str, at: Timestamp) -> Option<()> {
+    if r.state != State::Attached {
+        return None;
+    }
+    r.probes.inconclusive = true;
+    r.probes.tries += 1;
+    r.probes.last_try = Some(at);
+    r.probes.last_refusal = Some(code.to_owned());
+    Some(())
+}
+
+fn delivered(r: &mut Rotation, delivery: &Delivery) -> Option<()> {
+    if r.state != State::Verified || !r.spec.sinks.iter().any(|sink| sink.id == delivery.sink) {
+        return None;
+    }
+    r.deliveries.retain(|d| d.sink != delivery.sink);
+    r.deliveries.push(delivery.clone());
+    Some(())
+}
+
+fn drifted(r: &mut Rotation, sink: &SinkId) -> Option<()> {
+    r.deliveries.retain(|d| d.sink != *sink);
+    // What a drifted sink's consumer showed before counts for nothing.
+    r.confirmations.retain(|c| c.sink.as_ref().is_some_and(|confirmed| confirmed != sink));
+    step(r, &[State::Verified, State::Delivered, State::Confirmed], State::Verified)
+}
+
+fn evidence(r: &mut Rotation, confirmation: &Confirmation) -> Option<()> {
+    if !matches!(r.state, State::Verified | State::Delivered) {
+        return None;
+    }
+    r.confirmations.push(confirmation.clone());
+    Some(())
+}
+
+fn voided(r: &mut Rotation, handoff: &HandoffId, delivery: &Delivery) -> Option<()> {
+    if !matches!(r.state, State::Verified | State::Delivered | State::Confirmed) {
+        return None;
+    }
+    let known = r.deliveries.iter().any(|d| d.proof == Proof::Sealed(handoff.clone()));
+    if !known {
+        return None;
+    }
+    r.deliveries.retain(|d| d.sink != delivery.sink);
+    r.deliveries.push(delivery.clone());
+    r.confirmations.retain(|c| c.handoff.as_ref() != Some(handoff));
+    if r.state == State::Confirmed {
+        r.state = State::Delivered;
+    }
+    Some(())
+}
+
+fn renewed(r: &mut Rotation) -> Option<()> {
+    if !matches!(r.state, State::Verified | State::Delivered | State::Confirmed) {
+        return None;
+    }
+    let fresh = r.fresh.take()?;
+    r.old.push(OldCredential {
+        key_id: fresh.key_id,
+        end: fresh.end,
+        thumbprint: fresh.thumbprint,
+        hint: fresh.hint,
+        replaced: true,
+    });
+    r.deliveries.clear();
+    r.confirmations.clear();
+    r.probes = Probes::default();
+    r.state = State::Planned;
+    Some(())
+}
+
+fn intend(r: &mut Rotation, key_ids: &[KeyId]) -> Option<()> {
+    for key_id in key_ids {
+        if r.fresh.as_ref().is_some_and(|fresh| fresh.key_id == *key_id) || r.spec.retain.contains(key_id) {
+            return None;
+        }
+        if !r.removals.iter().any(|removal| removal.key_id == *key_id) {
+            r.removals.push(Removal { key_id: key_id.clone(), sent: None, looked: None, absent: None });
+        }
+    }
+    Some(())
+}
+
+fn removal<'a>(r: &'a mut Rotation, key_id: &KeyId) -> Option<&'a mut Removal> {
+    r.removals.iter_mut().find(|removal| removal.key_id == *key_id)
+}
+
+fn removal_seen(r: &mut Rotation, key_id: &KeyId, present: bool, at: Timestamp) -> Option<()> {
+    let removal = removal(r, key_id)?;
+    let sent = removal.sent?;
+    removal.looked = Some(at);
+    removal.absent = match (present, removal.absent) {
+        (true, _) => None,
+        (false, Some((first, _))) => Some((first, at)),
+        (false, None) => Some((at, at)),
+    };
+    // Still listed long after it was removed: no stale read any more. Send it again.
+    if present && at.duration_since(sent) >= SETTLE {
+        removal.sent = None;
+    }
+    Some(())
+}
+
+fn finish(r: &mut Rotation, at: Timestamp) -> Option<()> {
+    let settled = r.removals.iter().all(|removal| removal.sent.is_some() && removal.is_settled(SETTLE));
+    let drained = r.attempts.iter().all(|a| a.outcome != Outcome::Open);
+    if !settled || !drained || r.finished.is_some() {
+        return None;
+    }
+    if r.state != State::SupersededUnconfirmed {
+        step(r, &[State::Confirmed, State::RetireIntent], State::Done)?;
+    }
+    r.finished = Some(at);
+    Some(())
+}
+
+/// Whether an ambiguous call of this kind may still land at `now`.
+pub fn may_still_land(rotation: &Rotation, call: AmbiguousCall, now: Timestamp) -> bool {
+    rotation.ambiguous.iter().any(|(kind, at)| *kind == call && now.duration_since(*at) < DRAIN)
+}

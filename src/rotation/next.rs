@@ -1,0 +1,447 @@
+//! What to do next with a rotation: a pure function of its record and of what is known right now.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use super::Mutation;
+use super::Rules;
+use super::guard;
+use super::guard::Clocks;
+use super::numbers::AMBIGUOUS_PAUSE;
+use super::numbers::DRAIN;
+use super::numbers::FUSE;
+use super::numbers::LOOK_PAUSE;
+use super::numbers::MARGIN;
+use super::numbers::PROBE_BLOCKED_RETRY;
+use super::numbers::PROBE_PAUSE;
+use super::numbers::PROBE_RETRY;
+use super::numbers::PROBE_RETRY_LATE;
+use super::numbers::PROBE_SPAN;
+use super::numbers::PROBE_SUCCESSES;
+use super::numbers::PROBE_WINDOW;
+use super::numbers::SETTLE;
+use super::tag;
+use crate::model::ConfirmMethod;
+use crate::model::Confirmation;
+use crate::model::CredentialKind;
+use crate::model::Event;
+use crate::model::Handoff;
+use crate::model::KeyId;
+use crate::model::Outcome;
+use crate::model::Prove;
+use crate::model::Retire;
+use crate::model::Rotation;
+use crate::model::SinkId;
+use crate::model::State;
+
+/// Everything a decision may see.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Six characters that name the store, for tags.
+    pub instance: &'a str,
+    /// Both clocks.
+    pub clocks: Clocks,
+    /// Client secrets that the application shows, all counted; `None` when it was not read.
+    pub secrets_present: Option<usize>,
+    /// The hand-offs of this rotation.
+    pub handoffs: &'a [Handoff],
+    /// When the youngest ambiguous PATCH on this application was sent, by any rotation.
+    pub patch_in_flight: Option<Timestamp>,
+    /// Earliest instant at which the calendar allows staging.
+    pub stage_from: Timestamp,
+    /// Earliest instant at which the calendar allows a retirement.
+    pub retire_from: Timestamp,
+    /// The switches of test builds.
+    pub rules: Rules,
+}
+
+/// Something that reaches outside, or needs secrets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// addPassword for the attempt just recorded. Its intent must be committed, and never be sent twice (D4).
+    AddPassword,
+    /// Ask the sign-in report (method `sign-in-report`).
+    AskReport,
+    /// Look whether the upload arrived (C3), and send it when it did not.
+    CheckUpload,
+    /// Look whether removed credentials are gone, and whether orphans of open attempts show.
+    LookAgain,
+    /// Make the certificate from the sealed key (C2).
+    MakeCertificate,
+    /// Make and seal the private key (C1).
+    MakeKey,
+    /// Read everything the guard asks for, and commit RETIRE_INTENT if nothing is unmet.
+    PassGuard,
+    /// Sinks, store, slots.
+    Preflight,
+    /// Sign in once with the new credential.
+    Probe,
+    /// removePassword or removeKey of one credential that is intended.
+    Remove(KeyId),
+    /// Record the pre-image, then upload the certificate.
+    Upload,
+    /// Write one sink and read it back, or seal a hand-off.
+    Deliver(SinkId),
+    /// Sign in with what the sinks now hold (method `token-request`).
+    ProbeDelivered,
+}
+
+/// Why a rotation waits.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Waiting {
+    /// The present step failed and is tried again later.
+    Backoff,
+    /// The calendar (schedule, window, freeze) or the daily cap.
+    Calendar,
+    /// Three ambiguous attempts are open.
+    Fuse,
+    /// Both slots of a capped audience are taken.
+    NoSlot,
+    /// The overlap, or the old one's own end.
+    Overlap,
+    /// A person.
+    Person,
+    /// The next sign-in of the proof.
+    Propagation,
+    /// Reads must agree, or a call that was sent may still land.
+    Settling,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Commit this event.
+    Record(Event),
+    /// Commit this event, then do this without asking again.
+    RecordThen(Event, Action),
+    /// Do this; it reports events.
+    Do(Action),
+    /// Nothing until then; `None` when no instant is known (a person must act).
+    Wait(Option<Timestamp>, Waiting),
+    /// Nothing, ever.
+    Finished,
+}
+
+/// What to do next with `r`.
+pub fn next(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    if r.is_finished() {
+        return Next::Finished;
+    }
+    if let Some(superseded) = superseded(r, view) {
+        return superseded;
+    }
+    if let Some(failure) = &r.failure
+        && failure.retry_at > now
+    {
+        let until = supersede_at(r).map_or(failure.retry_at, |at| at.min(failure.retry_at));
+        return Next::Wait(Some(until.max(now + SignedDuration::from_secs(1))), Waiting::Backoff);
+    }
+    // Removals that are intended come first, in every state: they are already decided.
+    if let Some(removal) = r.removals.iter().find(|removal| removal.sent.is_none()) {
+        return Next::Do(Action::Remove(removal.key_id.clone()));
+    }
+    match r.state {
+        State::Planned => planned(r, view),
+        State::Ready => ready(r, view),
+        State::Keyed => Next::Do(Action::MakeCertificate),
+        State::Certified => Next::Do(Action::Upload),
+        // D4: an intent without a result is never sent again.
+        State::Intent => Next::Record(Event::AttemptUnknown),
+        State::Unknown => unknown(r, view),
+        State::UploadIntent => Next::Do(Action::CheckUpload),
+        State::Attached => attached(r, view),
+        State::Verified => verified(r, view),
+        State::Delivered => delivered(r, view),
+        State::Confirmed => confirmed(r, view),
+        State::RetireIntent => settling(r, view),
+        State::SupersededUnconfirmed => tail(r, view),
+        State::Done => Next::Finished,
+    }
+}
+
+/// When nobody confirmed: the old one ended by both clocks in S3 or S4. At first issuance there is no old
+/// one; then the new one's own date for its successor ends the wait, so that it never lapses as well.
+fn superseded(r: &Rotation, view: &View<'_>) -> Option<Next> {
+    if !matches!(r.state, State::Verified | State::Delivered) {
+        return None;
+    }
+    view.clocks.both_past(supersede_at(r)?, view.rules).then_some(Next::Record(Event::Superseded))
+}
+
+fn supersede_at(r: &Rotation) -> Option<Timestamp> {
+    if !matches!(r.state, State::Verified | State::Delivered) {
+        return None;
+    }
+    match r.old_end() {
+        Some(end) => Some(end),
+        None => r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok(),
+    }
+}
+
+fn planned(r: &Rotation, view: &View<'_>) -> Next {
+    if view.stage_from > view.clocks.local {
+        return Next::Wait(Some(view.stage_from), Waiting::Calendar);
+    }
+    if let Some(next) = make_room(r, view) {
+        return next;
+    }
+    Next::Do(Action::Preflight)
+}
+
+/// Capped audiences: expired own secrets leave first; with no slot free it is blocked, and looked at again.
+fn make_room(r: &Rotation, view: &View<'_>) -> Option<Next> {
+    if !r.capped || view.secrets_present? < super::numbers::CAPPED_SLOTS {
+        return None;
+    }
+    if let Some(look) = r.removals.iter().filter(|removal| removal.absent.is_none()).map(look_at).min() {
+        let now = view.clocks.local;
+        let due = look.unwrap_or(now);
+        return Some(if due <= now { Next::Do(Action::LookAgain) } else { Next::Wait(Some(due), Waiting::Settling) });
+    }
+    let expired = guard::expired(r, view.clocks, view.rules);
+    if !expired.is_empty() {
+        return Some(Next::Record(Event::ExpiredIntended { key_ids: expired }));
+    }
+    None
+}
+
+fn ready(r: &Rotation, view: &View<'_>) -> Next {
+    if let Some(next) = look_for_attempts(r, view) {
+        return next;
+    }
+    let attempts_open = r.attempts.last().is_some_and(|attempt| attempt.outcome == Outcome::Open);
+    match (&r.spec.kind, attempts_open) {
+        (CredentialKind::Certificate(_), true) => Next::Do(Action::MakeKey),
+        (CredentialKind::Certificate(_), false) => Next::RecordThen(start(r, view), Action::MakeKey),
+        (CredentialKind::ClientSecret, _) => Next::RecordThen(start(r, view), Action::AddPassword),
+    }
+}
+
+/// The event that starts the next attempt. Dates are whole seconds.
+fn start(r: &Rotation, view: &View<'_>) -> Event {
+    let number = r.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
+    let now = Timestamp::from_second(view.clocks.local.as_second()).unwrap_or(view.clocks.local);
+    Event::AttemptStarted {
+        number,
+        tag: tag::tag(view.instance, r.id, number),
+        start: now,
+        end: now.checked_add(r.spec.lifetime).unwrap_or(Timestamp::MAX),
+    }
+}
+
+/// S1u: a new attempt under a new tag (D2), unless the fuse, the pause or a capped audience forbids it.
+fn unknown(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    if let Some(next) = look_for_attempts(r, view) {
+        return next;
+    }
+    let open = r.attempts.iter().filter(|attempt| is_unsettled(attempt, now)).count();
+    if open >= FUSE {
+        return Next::Wait(Some(now + SETTLE), Waiting::Fuse);
+    }
+    let latest = r.attempts.iter().filter(|a| a.outcome == Outcome::Unknown).filter_map(|a| a.closed).max();
+    if let Some(until) = latest.map(|at| at + AMBIGUOUS_PAUSE)
+        && until > now
+    {
+        return Next::Wait(Some(until.min(now + SETTLE)), Waiting::Settling);
+    }
+    if r.capped && open > 0 {
+        return Next::Wait(Some(now + SETTLE), Waiting::Settling);
+    }
+    if r.capped && view.secrets_present.is_some_and(|present| present >= super::numbers::CAPPED_SLOTS) {
+        return Next::Wait(Some(now + SignedDuration::from_hours(1)), Waiting::NoSlot);
+    }
+    Next::RecordThen(start(r, view), Action::AddPassword)
+}
+
+/// An ambiguous attempt is settled once swept, or when Z has passed and two reads, `SETTLE` apart, do not show
+/// its tag. Its sweep obligation stays all the same.
+fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
+    if attempt.outcome != Outcome::Unknown || attempt.swept {
+        return false;
+    }
+    let drained = now.duration_since(attempt.closed.unwrap_or(attempt.started)) >= DRAIN;
+    let unseen = attempt.unseen.is_some_and(|(first, latest)| {
+        let after_drain = first.duration_since(attempt.closed.unwrap_or(attempt.started)) >= DRAIN;
+        after_drain && latest.duration_since(first) >= SETTLE
+    });
+    !(drained && unseen)
+}
+
+/// A look at the application when an unsettled attempt has not been looked for in the last `SETTLE`.
+fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
+    let now = view.clocks.local;
+    r.attempts
+        .iter()
+        .filter(|attempt| is_unsettled(attempt, now))
+        .any(|attempt| attempt.unseen.is_none_or(|(_, latest)| now.duration_since(latest) >= SETTLE))
+        .then_some(Next::Do(Action::LookAgain))
+}
+
+/// S2/C4: three sign-ins in a row over at least a minute.
+fn attached(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    let probes = &r.probes;
+    if view.rules.breaks(Mutation::DeliverWithoutProbe) {
+        return Next::Record(Event::Verified);
+    }
+    if let Some((first, latest)) = probes.successes {
+        if probes.count >= PROBE_SUCCESSES && latest.duration_since(first) >= PROBE_SPAN {
+            return Next::Record(Event::Verified);
+        }
+        return probe_at(latest + PROBE_PAUSE, now);
+    }
+    if probes.inconclusive {
+        if r.spec.prove == Prove::AcceptBlocked {
+            return Next::Record(Event::Verified);
+        }
+        return probe_at(probes.last_try.unwrap_or(now) + PROBE_BLOCKED_RETRY, now);
+    }
+    let Some(first_try) = probes.first_try else { return Next::Do(Action::Probe) };
+    let last_try = probes.last_try.unwrap_or(first_try);
+    let absent = probes.absent_since.is_some_and(|since| last_try.duration_since(since) > SETTLE);
+    if last_try.duration_since(first_try) >= PROBE_WINDOW || absent {
+        return Next::Record(Event::Abandoned);
+    }
+    let pause = if last_try.duration_since(first_try) < PROBE_SPAN { PROBE_RETRY } else { PROBE_RETRY_LATE };
+    probe_at(last_try + pause, now)
+}
+
+fn probe_at(at: Timestamp, now: Timestamp) -> Next {
+    if at > now { Next::Wait(Some(at), Waiting::Propagation) } else { Next::Do(Action::Probe) }
+}
+
+/// S3/C5: every sink, any order. A PATCH that may still land could drop the new certificate: deliver after it.
+fn verified(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    if let Some(until) = view.patch_in_flight.map(|at| at + DRAIN)
+        && until > now
+    {
+        return Next::Wait(Some(until), Waiting::Settling);
+    }
+    let missing = r.spec.sinks.iter().find(|sink| !r.deliveries.iter().any(|d| d.sink == sink.id));
+    match missing {
+        Some(sink) => Next::Do(Action::Deliver(sink.id.clone())),
+        None => Next::Record(Event::AllDelivered),
+    }
+}
+
+/// S4/C6: evidence by the policy's method.
+fn delivered(r: &Rotation, view: &View<'_>) -> Next {
+    if view.rules.breaks(Mutation::RetireEarly) && !r.old.is_empty() {
+        return Next::Do(Action::PassGuard);
+    }
+    let now = view.clocks.local;
+    let unconfirmed = r.spec.sinks.iter().filter(|sink| !guard::is_confirmed(r, &sink.id, view.handoffs, view.rules));
+    let (people, machines): (Vec<_>, Vec<_>) = unconfirmed.partition(|sink| sink.handoff().is_some());
+    if let Some(sink) = machines.first() {
+        let evidence = match r.spec.confirm.method {
+            ConfirmMethod::TokenRequest => return Next::Do(Action::ProbeDelivered),
+            ConfirmMethod::SignInReport => return Next::Do(Action::AskReport),
+            ConfirmMethod::Overlap => "the overlap alone, as the policy says".to_owned(),
+            // A machine's sink beside a person's: its read-back, and the overlap on top of it.
+            ConfirmMethod::Person => "read back as delivered".to_owned(),
+        };
+        let confirmation = Confirmation { sink: Some(sink.id.clone()), handoff: None, at: now, evidence };
+        return Next::Record(Event::EvidenceSeen { confirmation });
+    }
+    if people.is_empty() {
+        return Next::Record(Event::Confirmed);
+    }
+    if r.spec.confirm.method == ConfirmMethod::SignInReport {
+        return Next::Do(Action::AskReport);
+    }
+    Next::Wait(supersede_at(r), Waiting::Person)
+}
+
+/// S4c/C6c: the overlap, or the old one's own end; then the guard.
+fn confirmed(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    let rules = view.rules;
+    if guard::removable(r).next().is_none() {
+        return finish_or_settle(r, view);
+    }
+    let expired = guard::expired(r, view.clocks, rules);
+    if !expired.is_empty() && r.spec.retire == Retire::AtExpiry {
+        if view.retire_from > now {
+            return Next::Wait(Some(view.retire_from), Waiting::Calendar);
+        }
+        return Next::Record(Event::RetireIntended { key_ids: expired });
+    }
+    if r.spec.retire == Retire::AtExpiry {
+        let next_end = guard::removable(r).filter(|old| !old.replaced).map(|old| old.end + MARGIN).min();
+        return match next_end {
+            Some(end) => Next::Wait(Some(later(end, now)), Waiting::Overlap),
+            // Only values that were replaced before anybody confirmed are left: carried over to the next rotation.
+            None => finish_or_settle(r, view),
+        };
+    }
+    if let Some(end) = guard::overlap_end(r)
+        && end >= now
+    {
+        return Next::Wait(Some(later(end.max(view.retire_from), now)), Waiting::Overlap);
+    }
+    if view.retire_from > now {
+        return Next::Wait(Some(view.retire_from), Waiting::Calendar);
+    }
+    Next::Do(Action::PassGuard)
+}
+
+/// One second after `at`, and always after `now`.
+fn later(at: Timestamp, now: Timestamp) -> Timestamp {
+    let second = SignedDuration::from_secs(1);
+    if at >= now { at + second } else { now + SETTLE }
+}
+
+/// S5/C7 after the removals were sent: two reads, `SETTLE` apart, do not show them.
+fn settling(r: &Rotation, view: &View<'_>) -> Next {
+    // At expiry, several old ones may end one after the other.
+    let expired = guard::expired(r, view.clocks, view.rules);
+    if !expired.is_empty() {
+        return Next::Record(Event::ExpiredIntended { key_ids: expired });
+    }
+    if r.spec.retire == Retire::AtExpiry
+        && let Some(end) = guard::removable(r).filter(|old| !old.replaced).map(|old| old.end + MARGIN).min()
+        && r.removals.iter().all(|removal| removal.is_settled(SETTLE))
+    {
+        return Next::Wait(Some(later(end, view.clocks.local)), Waiting::Overlap);
+    }
+    finish_or_settle(r, view)
+}
+
+/// The tail of a superseded rotation: what ended by both clocks leaves, and nothing else.
+fn tail(r: &Rotation, view: &View<'_>) -> Next {
+    let expired = guard::expired(r, view.clocks, view.rules);
+    if !expired.is_empty() {
+        return Next::Record(Event::ExpiredIntended { key_ids: expired });
+    }
+    let next_end = guard::removable(r).filter(|old| !old.replaced).map(|old| old.end + MARGIN).min();
+    match next_end {
+        Some(end) => Next::Wait(Some(later(end, view.clocks.local)), Waiting::Overlap),
+        None => finish_or_settle(r, view),
+    }
+}
+
+fn finish_or_settle(r: &Rotation, view: &View<'_>) -> Next {
+    let now = view.clocks.local;
+    let due = r
+        .removals
+        .iter()
+        .filter(|removal| !removal.is_settled(SETTLE))
+        .map(|removal| look_at(removal).unwrap_or(now))
+        .min();
+    match due {
+        None => Next::Record(Event::Finished),
+        Some(at) if at <= now => Next::Do(Action::LookAgain),
+        Some(at) => Next::Wait(Some(at), Waiting::Settling),
+    }
+}
+
+/// When a removal is next looked for; `None` is at once.
+fn look_at(removal: &crate::model::Removal) -> Option<Timestamp> {
+    match removal.absent {
+        Some((_, latest)) => Some(latest + SETTLE),
+        None => removal.looked.map(|looked| looked + LOOK_PAUSE),
+    }
+}

@@ -1,0 +1,110 @@
+//! Orphans (rule D3): credentials on an application that an attempt of ours made and nobody can use,
+//! because their value was never saved. Only the journal decides; the name only helps to find them.
+
+use std::collections::BTreeSet;
+
+use super::Mutation;
+use super::Rules;
+use super::tag;
+use crate::model::AppObserved;
+use crate::model::KeyId;
+use crate::model::Outcome;
+use crate::model::Rotation;
+use crate::model::RotationId;
+
+/// A credential that the sweep may remove.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Orphan {
+    /// Rotation whose attempt made it.
+    pub rotation: RotationId,
+    /// The attempt.
+    pub attempt: u32,
+    /// Its `keyId`.
+    pub key_id: KeyId,
+    /// A certificate rather than a client secret.
+    pub is_certificate: bool,
+}
+
+/// The orphans among what `app` shows.
+///
+/// An orphan carries a tag of this store's own `instance` whose attempt the journal knows as unknown or
+/// abandoned, or was saved under another `keyId`. A tag that the journal does not know is no orphan: it
+/// proves a rolled-back journal ([`is_rolled_back`]).
+pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules: Rules) -> Vec<Orphan> {
+    if rules.breaks(Mutation::NoSweep) {
+        return Vec::new();
+    }
+    if rules.breaks(Mutation::SweepEverything) {
+        return all_but(rotations.last().and_then(|r| r.fresh.as_ref()).map(|fresh| &fresh.key_id), rotations, app);
+    }
+    if rules.breaks(Mutation::SweepForeign) {
+        let fresh = rotations.iter().filter_map(|r| r.fresh.as_ref()).map(|fresh| &fresh.key_id);
+        let old = rotations.iter().flat_map(|r| &r.old).map(|old| &old.key_id);
+        return all_but(fresh.chain(old), rotations, app);
+    }
+    listed(app)
+        .filter_map(|(key_id, name, is_certificate)| {
+            let tag = tag::parse(name?).filter(|tag| tag.instance == instance)?;
+            let rotation = rotations.iter().find(|rotation| rotation.id == tag.rotation)?;
+            let attempt = rotation.attempts.iter().find(|attempt| attempt.number == tag.attempt)?;
+            let is_orphan = match attempt.outcome {
+                Outcome::Unknown | Outcome::Refused => true,
+                Outcome::Abandoned => true,
+                Outcome::Open => false,
+                Outcome::Saved => !is_recorded(rotation, key_id) && !is_only_copy(rotation, key_id, app),
+            };
+            is_orphan.then(|| Orphan {
+                rotation: rotation.id,
+                attempt: attempt.number,
+                key_id: key_id.clone(),
+                is_certificate,
+            })
+        })
+        .collect()
+}
+
+/// Whether `app` shows a tag of this store's own instance that its journal does not know: the journal was
+/// rolled back, and nothing of this application may be removed until it is reconciled.
+pub fn is_rolled_back(instance: &str, newest: Option<RotationId>, app: &AppObserved) -> bool {
+    listed(app)
+        .filter_map(|(_, name, _)| tag::parse(name?))
+        .any(|tag| tag.instance == instance && newest.is_none_or(|newest| tag.rotation > newest))
+}
+
+fn is_recorded(rotation: &Rotation, key_id: &KeyId) -> bool {
+    rotation.fresh.as_ref().is_some_and(|fresh| fresh.key_id == *key_id)
+        || rotation.old.iter().any(|old| old.key_id == *key_id)
+}
+
+/// Whether `key_id` holds a recorded certificate that is listed under no other id: Graph may have given it another
+/// one (a PATCH that was sent twice), and it serves all the same. Identity of a certificate is its thumbprint.
+fn is_only_copy(rotation: &Rotation, key_id: &KeyId, app: &AppObserved) -> bool {
+    let Some(entry) = app.certificates.iter().find(|entry| entry.key_id == *key_id) else { return false };
+    let fresh = rotation.fresh.iter().map(|fresh| (&fresh.key_id, &fresh.thumbprint));
+    let old = rotation.old.iter().map(|old| (&old.key_id, &old.thumbprint));
+    entry.thumbprint.is_some()
+        && fresh.chain(old).filter(|(_, thumbprint)| **thumbprint == entry.thumbprint).any(|(recorded, _)| {
+            !app.certificates.iter().any(|other| other.key_id == *recorded && other.thumbprint == entry.thumbprint)
+        })
+}
+
+fn listed(app: &AppObserved) -> impl Iterator<Item = (&KeyId, Option<&str>, bool)> {
+    let secrets = app.secrets.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref(), false));
+    let certificates = app.certificates.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref(), true));
+    secrets.chain(certificates)
+}
+
+/// What the mutants sweep.
+fn all_but<'a>(kept: impl IntoIterator<Item = &'a KeyId>, rotations: &[Rotation], app: &AppObserved) -> Vec<Orphan> {
+    let Some(rotation) = rotations.last() else { return Vec::new() };
+    let kept: BTreeSet<&KeyId> = kept.into_iter().collect();
+    listed(app)
+        .filter(|(key_id, _, _)| !kept.contains(key_id))
+        .map(|(key_id, _, is_certificate)| Orphan {
+            rotation: rotation.id,
+            attempt: 0,
+            key_id: key_id.clone(),
+            is_certificate,
+        })
+        .collect()
+}

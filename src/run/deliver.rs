@@ -1,0 +1,102 @@
+//! Deliver: every machine's sink is written and read back.
+
+use crate::model::Delivery;
+use crate::model::Event;
+use crate::model::Fresh;
+use crate::model::Proof;
+use crate::model::Rotation;
+use crate::model::SinkId;
+use crate::ports::PortError;
+use crate::ports::StoreError;
+use crate::rotation::guard::ReadBacks;
+use crate::run::act::Acted;
+use crate::run::engine::Engine;
+use crate::run::explain;
+use crate::run::seals;
+use crate::run::seals::PackError;
+use crate::run::seals::Packer;
+
+impl Engine {
+    /// S3/C5: one sink.
+    pub(super) async fn deliver(&self, r: &Rotation, id: &SinkId) -> Acted {
+        let (Some(fresh), Some(sink)) = (&r.fresh, r.spec.sinks.iter().find(|sink| sink.id == *id)) else {
+            return Ok(None);
+        };
+        if let Some(handoff) = sink.handoff() {
+            return self.seal_handoff(r, fresh, id, handoff).await;
+        }
+        let (wanted, profile) = seals::wanted(&sink.target);
+        let payload = match self.packer().pack(r, fresh, &wanted, profile).await {
+            Ok(payload) => payload,
+            Err(PackError::Store(error @ StoreError::Fenced)) => return Err(error.into()),
+            // A value that is no longer kept stops this rotation only; a store that fails refuses the commit as well.
+            Err(PackError::Store(error)) => {
+                let error = PortError::Local(error.to_string());
+                return self.fail(r, explain::problem(&error, &format!("pack for {id}")), false).await;
+            }
+            Err(PackError::Port(error)) => {
+                return self.fail(r, explain::problem(&error, &format!("pack for {id}")), false).await;
+            }
+        };
+        self.ready().await?;
+        let written = match self.ports.sinks.open(sink) {
+            Ok(opened) => match opened.write(&payload).await {
+                Ok(fingerprint) => opened.after().await.map(|()| fingerprint),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(fingerprint) => {
+                let delivery = Delivery { sink: id.clone(), at: self.now(), proof: Proof::ReadBack(fingerprint) };
+                self.commit(r, &Event::Delivered { delivery }, self.blank()).await?;
+                Ok(None)
+            }
+            Err(error) => self.fail(r, explain::problem(&error, &format!("write {id}")), false).await,
+        }
+    }
+
+    pub(super) fn packer(&self) -> Packer<'_> {
+        Packer { store: self.ports.store.as_ref(), certs: &self.ports.certs, sinks: self.ports.sinks.as_ref() }
+    }
+
+    /// The mutant: delivered before it is saved.
+    pub(super) async fn deliver_unsaved(&self, r: &Rotation, fresh: &Fresh, value: &crate::secret::Secret) {
+        for sink in r.spec.sinks.iter().filter(|sink| sink.handoff().is_none()) {
+            let (wanted, _) = seals::wanted(&sink.target);
+            let values = wanted
+                .into_iter()
+                .map(|name| {
+                    let value = match name {
+                        crate::model::ValueName::Secret => value.duplicate(),
+                        crate::model::ValueName::ClientId => {
+                            crate::secret::Secret::from_text(r.app.client_id.0.clone())
+                        }
+                        _ => crate::secret::Secret::from_text(fresh.key_id.0.clone()),
+                    };
+                    (name, value)
+                })
+                .collect();
+            let payload = crate::ports::Payload { generation: r.id, values, certificate: None };
+            if let Ok(opened) = self.ports.sinks.open(sink) {
+                // The mutant does not care.
+                let _ = opened.write(&payload).await;
+            }
+        }
+    }
+
+    /// Every machine's sink, read back now.
+    pub(super) async fn read_backs(&self, r: &Rotation) -> Result<ReadBacks, PortError> {
+        let mut read = Vec::new();
+        for delivery in &r.deliveries {
+            let (Proof::ReadBack(expected), Some(sink)) =
+                (&delivery.proof, r.spec.sinks.iter().find(|sink| sink.id == delivery.sink))
+            else {
+                continue;
+            };
+            let shows = self.ports.sinks.open(sink)?.fingerprint().await?;
+            read.push((sink.id.clone(), shows.as_ref() == Some(expected)));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,368 @@
+//! The engine: the one loop and the one writer of the journal.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::model::Entry;
+use crate::model::Event;
+use crate::model::IntegrationName;
+use crate::model::Probes;
+use crate::model::Problem;
+use crate::model::Rotation;
+use crate::model::RotationId;
+use crate::model::State;
+use crate::plan::Change;
+use crate::plan::Observed;
+use crate::plan::Plan;
+use crate::plan::PlanInput;
+use crate::plan::Step;
+use crate::policy::Policy;
+use crate::ports::Commit;
+use crate::ports::Fence;
+use crate::rotation;
+use crate::rotation::Next;
+use crate::rotation::guard::Clocks;
+use crate::rotation::numbers::backoff;
+use crate::run::observe;
+use crate::run::observe::Target;
+use crate::run::progress::Progress;
+use crate::run::setup::Concerned;
+use crate::run::setup::EngineOptions;
+use crate::run::setup::FarClock;
+use crate::run::setup::Ports;
+use crate::run::setup::RunError;
+use crate::run::setup::Tick;
+use crate::run::upload::Uploads;
+use crate::run::words;
+
+/// Steps one rotation may take in one tick: a bound, so that no mistake can spin.
+const STEPS_PER_TICK: usize = 200;
+
+/// The engine of one tenant.
+pub struct Engine {
+    pub(super) actor: String,
+    pub(super) far: FarClock,
+    pub(super) fence: Fence,
+    pub(super) options: EngineOptions,
+    pub(super) people: BTreeMap<IntegrationName, Concerned>,
+    pub(super) ports: Ports,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) uploads: Uploads,
+}
+
+impl Engine {
+    /// An engine that holds the store. `stop` makes it end at the next safe point.
+    pub fn new(
+        ports: Ports,
+        fence: Fence,
+        options: EngineOptions,
+        progress: Arc<dyn Progress>,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            actor: options.actor.clone(),
+            far: FarClock::default(),
+            fence,
+            options,
+            people: BTreeMap::new(),
+            ports,
+            progress,
+            stop,
+            uploads: Uploads::default(),
+        }
+    }
+
+    /// Tells the engine whom the integrations concern; to be repeated when the policies change.
+    #[must_use]
+    pub fn concerning(mut self, policies: &[Policy]) -> Self {
+        let concerned = |policy: &Policy| Concerned {
+            calendar: policy.calendar.clone(),
+            impact: policy.impact.clone(),
+            people: policy.people.clone(),
+        };
+        self.people = policies.iter().map(|policy| (policy.name.clone(), concerned(policy))).collect();
+        self
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.ports.clock.now()
+    }
+
+    pub(super) fn clocks(&self) -> Clocks {
+        let local = self.now();
+        Clocks { local, far: self.far.now(local) }
+    }
+
+    /// A fence-checked round trip, made before every external call (I6), and the safe point of a signal.
+    pub(super) async fn ready(&self) -> Result<(), RunError> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(RunError::Stopped);
+        }
+        self.far.at(self.now());
+        Ok(self.ports.store.check_fence(self.fence).await?)
+    }
+
+    /// Looks at everything `policies` speak of.
+    pub async fn observe(&self, policies: &[Policy]) -> Result<Observed, RunError> {
+        self.far.at(self.now());
+        let targets: Vec<Target> = policies
+            .iter()
+            .map(|policy| Target { name: policy.name.clone(), client_id: policy.app.client_id.clone() })
+            .collect();
+        observe::observe(self.ports.store.as_ref(), self.ports.directory.as_ref(), &self.far, &targets).await
+    }
+
+    /// The same for a tick: where one look fails, each integration is looked at alone, so that an application that
+    /// cannot be read stops nobody else. When none can be read, Graph itself is the matter.
+    async fn observe_each(&self, policies: &[Policy], tick: &mut Tick) -> Result<Observed, RunError> {
+        let whole = match self.observe(policies).await {
+            Err(RunError::Said(error)) if policies.len() > 1 => error,
+            other => return other,
+        };
+        let mut observed = Observed::default();
+        for policy in policies {
+            match self.observe(std::slice::from_ref(policy)).await {
+                Ok(one) => {
+                    observed.integrations.extend(one.integrations);
+                    observed.requests += one.requests;
+                }
+                Err(RunError::Said(error)) => self.set_aside(&policy.name, error, tick),
+                Err(stop) => return Err(stop),
+            }
+        }
+        if observed.integrations.is_empty() { Err(whole.into()) } else { Ok(observed) }
+    }
+
+    /// Reports a failing integration, to be tried again later.
+    fn set_aside(&self, integration: &IntegrationName, error: Error, tick: &mut Tick) {
+        tick.due(Some(self.now() + backoff(3)));
+        if !tick.failed.iter().any(|(failed, _)| failed == integration) {
+            tick.failed.push((integration.clone(), error));
+        }
+    }
+
+    /// Plans; `asked` are rotated whatever their date.
+    pub fn plan(&self, policies: &[Policy], observed: &Observed, asked: &[IntegrationName]) -> Plan {
+        crate::plan::plan(&PlanInput {
+            now: self.now(),
+            tenant: &self.options.tenant,
+            login_url: &self.options.login_url,
+            permissions_allowed: &self.options.permissions_allowed,
+            instance: &self.ports.store.instance(),
+            policies,
+            observed,
+            asked,
+        })
+    }
+
+    /// Does everything that is due: unfinished rotations, a fresh plan, the sweep, alerts, mail.
+    ///
+    /// # Errors
+    /// Only what stops the whole run; a failing integration is reported in [`Tick::failed`] and retried later.
+    pub async fn tick(&self, policies: &[Policy], asked: &[IntegrationName]) -> Result<Tick, RunError> {
+        let mut tick = Tick::default();
+        let observed = self.observe_each(policies, &mut tick).await?;
+        self.sweep(policies, &observed).await?;
+        let restored = self.restore_lost(policies, &observed).await?;
+        self.advance_all(policies, &mut tick, &observed).await?;
+        let observed = if tick.changed.is_empty() && !restored {
+            observed
+        } else {
+            self.observe_each(policies, &mut tick).await?
+        };
+        // What could not be looked at is not planned for: it would seem to have nothing yet.
+        let seen: Vec<Policy> =
+            policies.iter().filter(|policy| observed.integrations.contains_key(&policy.name)).cloned().collect();
+        let plan = self.plan(&seen, &observed, asked);
+        self.execute(&plan, policies, &observed, &mut tick).await?;
+        for policy in policies {
+            tick.due(self.next_rotation_date(policy).await?);
+        }
+        tick.plan = Some(plan);
+        self.tell(policies, &mut tick).await?;
+        Ok(tick)
+    }
+
+    /// Carries out `plan`.
+    pub async fn execute(
+        &self,
+        plan: &Plan,
+        policies: &[Policy],
+        observed: &Observed,
+        tick: &mut Tick,
+    ) -> Result<(), RunError> {
+        for change in &plan.changes {
+            match self.execute_one(change, policies, observed, tick).await {
+                Ok(()) => tick.changed.push(change.integration.clone()),
+                Err(RunError::Said(error)) => self.set_aside(&change.integration, error, tick),
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute_one(
+        &self,
+        change: &Change,
+        policies: &[Policy],
+        observed: &Observed,
+        tick: &mut Tick,
+    ) -> Result<(), RunError> {
+        let Some(seen) = observed.integrations.get(&change.integration) else { return Ok(()) };
+        let Some(app) = self.provision(change, seen).await? else { return Ok(()) };
+        for step in &change.steps {
+            let Step::Rotate { spec, reason, old, capped, .. } = step else { continue };
+            let id = self.ports.store.next_rotation(self.fence).await?;
+            let reason = serde_json::to_value(reason).unwrap_or_default();
+            let rotation = Rotation {
+                id,
+                integration: change.integration.clone(),
+                title: change.title.clone(),
+                app: app.clone(),
+                capped: *capped,
+                spec: (**spec).clone(),
+                reason: reason.as_str().unwrap_or_default().to_owned(),
+                planned: self.now(),
+                version: 1,
+                state: State::Planned,
+                old: old.clone(),
+                attempts: Vec::new(),
+                fresh: None,
+                pre_image: Vec::new(),
+                probes: Probes::default(),
+                deliveries: Vec::new(),
+                confirmations: Vec::new(),
+                removals: Vec::new(),
+                ambiguous: Vec::new(),
+                failure: None,
+                finished: None,
+            };
+            let mut commit = Commit::new(self.now(), &self.actor);
+            commit.entries.push(Entry {
+                integration: Some(rotation.integration.clone()),
+                rotation: Some(id),
+                kind: "rotation".into(),
+                text: format!("planned: {}", rotation.reason),
+                body: serde_json::Value::Null,
+            });
+            commit.rotation = Some(rotation);
+            self.ports.store.commit(self.fence, commit).await?;
+            self.advance(id, policies, tick).await?;
+        }
+        Ok(())
+    }
+
+    async fn advance_all(&self, policies: &[Policy], tick: &mut Tick, observed: &Observed) -> Result<(), RunError> {
+        let mut unfinished = self.ports.store.unfinished().await?;
+        // Soonest to stop first.
+        unfinished.sort_by_key(|r| (r.old_end().unwrap_or(Timestamp::MAX), r.id));
+        for rotation in unfinished {
+            if observed.integrations.contains_key(&rotation.integration) {
+                match self.advance(rotation.id, policies, tick).await {
+                    Ok(()) => {}
+                    Err(RunError::Said(error)) => self.set_aside(&rotation.integration, error, tick),
+                    Err(stop) => return Err(stop),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one rotation as far as it goes now.
+    pub async fn advance(&self, id: RotationId, policies: &[Policy], tick: &mut Tick) -> Result<(), RunError> {
+        for _ in 0..STEPS_PER_TICK {
+            let Some(rotation) = self.ports.store.rotation(id).await? else { return Ok(()) };
+            let next = self.next(&rotation, policies).await?;
+            match next {
+                Next::Finished => return Ok(()),
+                Next::Wait(until, why) => {
+                    self.progress.waiting(&rotation, until, &why);
+                    tick.due(until);
+                    return Ok(());
+                }
+                Next::Record(event) => {
+                    if let Event::RetireIntended { key_ids } = &event
+                        && let Some(wait) = self.retirement_cap(key_ids.len()).await?
+                    {
+                        tick.due(Some(wait));
+                        return Ok(());
+                    }
+                    let extra = self.beside(&rotation, &event).await?;
+                    self.commit(&rotation, &event, extra).await?;
+                }
+                Next::RecordThen(event, action) => {
+                    let extra = self.beside(&rotation, &event).await?;
+                    let rotation = self.commit(&rotation, &event, extra).await?;
+                    if let Some(wait) = self.act(&rotation, &action).await? {
+                        tick.due(Some(wait));
+                        return Ok(());
+                    }
+                }
+                Next::Do(action) => {
+                    if let Some(wait) = self.act(&rotation, &action).await? {
+                        tick.due(Some(wait));
+                        return Ok(());
+                    }
+                }
+            }
+            if !tick.changed.contains(&rotation.integration) {
+                tick.changed.push(rotation.integration.clone());
+            }
+        }
+        // Out of steps: go on at once in the next tick.
+        tick.due(Some(self.now() + SignedDuration::from_secs(1)));
+        Ok(())
+    }
+
+    /// Commits `event` with what goes beside it, in one transaction; returns the new record.
+    pub(super) async fn commit(
+        &self,
+        rotation: &Rotation,
+        event: &Event,
+        mut commit: Commit,
+    ) -> Result<Rotation, RunError> {
+        let at = self.now();
+        let after = rotation::after(rotation, event, at).map_err(|impossible| {
+            Error::new(crate::error::Class::Failed, "R010", impossible.to_string())
+                .help("this is a defect of everkey or a damaged store; nothing was changed. Please report it")
+        })?;
+        commit.at = at;
+        commit.entries.push(Entry {
+            integration: Some(after.integration.clone()),
+            rotation: Some(after.id),
+            kind: "rotation".into(),
+            text: words::event(&after, event),
+            body: serde_json::to_value(event).unwrap_or_default(),
+        });
+        commit.rotation = Some(after.clone());
+        self.ports.store.commit(self.fence, commit).await?;
+        self.progress.committed(&after, event);
+        Ok(after)
+    }
+
+    /// Records that the present step failed, with a growing pause.
+    pub(super) async fn fail(
+        &self,
+        rotation: &Rotation,
+        problem: Problem,
+        blocked: bool,
+    ) -> Result<Option<Timestamp>, RunError> {
+        let count = rotation.failure.as_ref().map_or(0, |failure| failure.count) + 1;
+        let retry_at = self.now() + backoff(count);
+        let event = Event::Failed { problem, retry_at, blocked };
+        self.commit(rotation, &event, Commit::new(self.now(), &self.actor)).await?;
+        Ok(Some(retry_at))
+    }
+
+    /// An empty commit of this engine.
+    pub(super) fn blank(&self) -> Commit {
+        Commit::new(self.now(), &self.actor)
+    }
+}

@@ -1,0 +1,36 @@
+//! The imperative shell: observe (no decisions), the engine (the one loop and the one journal writer), act
+//! (one arm per step), people (what a person says), tell (alerts and mail).
+//!
+//! The engine never sleeps: a tick does everything that is due, journals what it waits for, and returns the
+//! next due instant. `apply` and `serve` sleep until then; `demo` and `simulate` jump there.
+
+mod act;
+mod deliver;
+pub mod engine;
+pub mod explain;
+pub mod observe;
+pub mod people;
+pub mod progress;
+mod prove;
+pub mod provision;
+pub mod report;
+mod restore;
+mod retire;
+pub mod seals;
+pub mod setup;
+mod stage;
+pub mod sweep;
+pub mod tell;
+pub mod upload;
+mod view;
+pub mod words;
+
+pub use engine::Engine;
+pub use explain::explain;
+pub use progress::Progress;
+pub use progress::Quiet;
+pub use setup::EngineOptions;
+pub use setup::Pace;
+pub use setup::Ports;
+pub use setup::RunError;
+pub use setup::Tick;

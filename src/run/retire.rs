@@ -1,0 +1,124 @@
+//! Retire: the guard, the daily cap, the removals.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::model::AmbiguousCall;
+use crate::model::CredentialKind;
+use crate::model::CredentialStatus;
+use crate::model::Event;
+use crate::model::KeyId;
+use crate::model::Problem;
+use crate::model::Rotation;
+use crate::model::State;
+use crate::ports::PortError;
+use crate::rotation::guard;
+use crate::rotation::guard::Unmet;
+use crate::rotation::numbers::RETIREMENTS_PER_DAY_MIN;
+use crate::run::act::Acted;
+use crate::run::engine::Engine;
+use crate::run::explain;
+use crate::run::setup::RunError;
+
+/// The cap on retirements counts over this window.
+const CAP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+impl Engine {
+    /// When the next retirement is allowed, if today's cap is reached (numbers of `rotation.md`): a mistake that
+    /// would remove everything removes little, and somebody notices.
+    pub(super) async fn retirement_cap(&self, wanted: usize) -> Result<Option<Timestamp>, RunError> {
+        let now = self.now();
+        let mut apps = 0;
+        let mut lately = Vec::new();
+        for record in self.ports.store.integrations().await? {
+            apps += 1;
+            for rotation in self.ports.store.rotations(&record.name).await? {
+                let sent = rotation.removals.iter().filter_map(|removal| removal.sent);
+                lately.extend(sent.filter(|at| now.duration_since(*at) < CAP_WINDOW));
+            }
+        }
+        let allowed = RETIREMENTS_PER_DAY_MIN.max(apps / 20);
+        if lately.len() + wanted <= allowed {
+            return Ok(None);
+        }
+        Ok(lately.into_iter().min().map(|oldest| oldest + CAP_WINDOW))
+    }
+
+    /// S4c to S5: everything the guard asks for, read now; then RETIRE_INTENT in one commit.
+    pub(super) async fn pass_guard(&self, r: &Rotation) -> Acted {
+        if let Some(wait) = self.retirement_cap(guard::removable(r).count()).await? {
+            return Ok(Some(wait));
+        }
+        self.ready().await?;
+        match self.ports.directory.application(&r.app.object_id).await {
+            Ok(read) => self.far.note(read.date),
+            Err(error) => return self.fail(r, explain::problem(&error, "read the application"), false).await,
+        }
+        let read = match self.read_backs(r).await {
+            Ok(read) => read,
+            Err(error) => return self.fail(r, explain::problem(&error, "read a sink back"), false).await,
+        };
+        let handoffs: Vec<_> = self.ports.store.handoffs().await?.into_iter().filter(|h| h.rotation == r.id).collect();
+        let unmet = guard::unmet(r, self.clocks(), &read, &handoffs, self.options.rules);
+        if unmet.is_empty() {
+            if let Some(until) = self.old_key_in_use(r).await? {
+                return Ok(Some(until));
+            }
+            let key_ids = guard::removable(r).map(|old| old.key_id.clone()).collect();
+            self.commit(r, &Event::RetireIntended { key_ids }, self.blank()).await?;
+            return Ok(None);
+        }
+        let drifted = unmet.iter().find_map(|unmet| match unmet {
+            Unmet::NotDelivered(sink) => Some(sink.clone()),
+            _ => None,
+        });
+        if let Some(sink) = drifted.filter(|_| r.state == State::Confirmed) {
+            self.commit(r, &Event::SinkDrifted { sink }, self.blank()).await?;
+            return Ok(None);
+        }
+        let now = self.now();
+        Ok(Some(guard::earliest(&unmet, now).unwrap_or(now + SignedDuration::from_hours(1))))
+    }
+
+    /// S5/C7: one removal that RETIRE_INTENT names. Only what the journal proves to be ours (I5).
+    pub(super) async fn remove(&self, r: &Rotation, key_id: &KeyId) -> Acted {
+        let own = self.own(r, key_id, CredentialStatus::Retired).await?;
+        if own.is_empty() {
+            let known = self.ports.store.credentials(Some(&r.integration)).await?;
+            if known.iter().any(|own| own.key_id == *key_id) {
+                // Retired already, by an earlier life of this run.
+                self.commit(r, &Event::RemovalSent { key_id: key_id.clone() }, self.blank()).await?;
+                return Ok(None);
+            }
+            let problem = Problem {
+                code: "R030".into(),
+                summary: format!("{key_id} is not in the journal as ours; it is not removed"),
+                fix: None,
+                request_id: None,
+            };
+            return self.fail(r, problem, true).await;
+        }
+        self.ready().await?;
+        let (answer, call) = match r.spec.kind {
+            CredentialKind::ClientSecret => {
+                (self.ports.directory.remove_password(&r.app.object_id, key_id).await, AmbiguousCall::Remove)
+            }
+            CredentialKind::Certificate(_) => self.remove_certificate(r, key_id).await?,
+        };
+        match answer {
+            Ok(()) | Err(PortError::Missing(_)) => {
+                let event = Event::RemovalSent { key_id: key_id.clone() };
+                self.commit(r, &event, self.blank()).await?;
+                Ok(None)
+            }
+            Err(error) => {
+                let r = if matches!(error, PortError::Unsure { .. }) {
+                    self.commit(r, &Event::CallAmbiguous { call }, self.blank()).await?
+                } else {
+                    r.clone()
+                };
+                self.fail(&r, explain::problem(&error, "remove the old credential"), false).await
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The permanent sweep (D3): orphans of unknown and abandoned attempts are found by their tag in every look at
+//! an application, and removed on the journal's word. Also the looks that settle removals.
+
+use crate::model::AppObserved;
+use crate::model::AppRef;
+use crate::model::CredentialStatus;
+use crate::model::Event;
+use crate::model::Outcome;
+use crate::model::Rotation;
+use crate::plan::Observed;
+use crate::policy::Policy;
+use crate::ports::PortError;
+use crate::rotation::orphan;
+use crate::rotation::orphan::Orphan;
+use crate::run::act::Acted;
+use crate::run::engine::Engine;
+use crate::run::explain;
+use crate::run::setup::RunError;
+
+impl Engine {
+    /// Sweeps everything that was just looked at.
+    pub(super) async fn sweep(&self, policies: &[Policy], observed: &Observed) -> Result<(), RunError> {
+        for policy in policies {
+            let Some(seen) = observed.integrations.get(&policy.name) else { continue };
+            let (Some(record), Some(app)) = (&seen.record, &seen.app) else { continue };
+            let rotations = self.ports.store.rotations(&policy.name).await?;
+            if !rotations.is_empty() {
+                self.sweep_app(&record.app, app, &rotations).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep_app(&self, app: &AppRef, seen: &AppObserved, rotations: &[Rotation]) -> Result<(), RunError> {
+        let instance = self.ports.store.instance();
+        let newest = rotations.iter().map(|r| r.id).max();
+        let last_known = self.ports.store.unfinished().await?.iter().map(|r| r.id).max().max(newest);
+        if orphan::is_rolled_back(&instance, last_known, seen) {
+            let text =
+                "a tag of this store that its journal does not know: restored or rolled back; nothing is removed";
+            if let Some(rotation) = rotations.last() {
+                self.note(&rotation.integration, "sweep", text).await?;
+            }
+            return Ok(());
+        }
+        for orphan in orphan::orphans(&instance, rotations, seen, self.options.rules) {
+            let Some(rotation) = rotations.iter().find(|r| r.id == orphan.rotation) else { continue };
+            self.sweep_one(app, rotation, &orphan).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_one(&self, app: &AppRef, rotation: &Rotation, orphan: &Orphan) -> Result<(), RunError> {
+        let text = format!("sweep: orphan {} of attempt {} is to be removed", orphan.key_id, orphan.attempt);
+        self.note(&rotation.integration, "sweep", &text).await?;
+        self.ready().await?;
+        let answer = if orphan.is_certificate {
+            self.remove_certificate(rotation, &orphan.key_id).await?.0
+        } else {
+            self.ports.directory.remove_password(&app.object_id, &orphan.key_id).await
+        };
+        match answer {
+            Ok(()) | Err(PortError::Missing(_)) => {
+                // The record may have moved on since it was read.
+                let Some(current) = self.ports.store.rotation(rotation.id).await? else { return Ok(()) };
+                let event = Event::AttemptSwept { number: orphan.attempt, key_id: orphan.key_id.clone() };
+                let mut commit = self.blank();
+                commit.credentials = self.own(&current, &orphan.key_id, CredentialStatus::Retired).await?;
+                if current.attempts.iter().any(|attempt| attempt.number == orphan.attempt) {
+                    self.commit(&current, &event, commit).await?;
+                }
+                Ok(())
+            }
+            // The next look tries again; the obligation stays.
+            Err(error) => {
+                let problem = explain::problem(&error, "remove an orphan");
+                self.note(&rotation.integration, "sweep", &problem.summary).await
+            }
+        }
+    }
+
+    /// Looks at the application once: which removals and which unsettled attempts still show?
+    pub(super) async fn look_again(&self, r: &Rotation) -> Acted {
+        self.ready().await?;
+        let app = match self.ports.directory.application(&r.app.object_id).await {
+            Ok(read) => {
+                self.far.note(read.date);
+                read.value
+            }
+            Err(error) => return self.fail(r, explain::problem(&error, "read the application"), false).await,
+        };
+        let rotations = self.ports.store.rotations(&r.integration).await?;
+        self.sweep_app(&r.app, &app, &rotations).await?;
+        let Some(mut r) = self.ports.store.rotation(r.id).await? else { return Ok(None) };
+        for removal in r.removals.clone() {
+            if removal.sent.is_none() || removal.is_settled(crate::rotation::numbers::SETTLE) {
+                continue;
+            }
+            let thumbprint =
+                r.old.iter().find(|old| old.key_id == removal.key_id).and_then(|old| old.thumbprint.clone());
+            let present = app.secrets.iter().any(|entry| entry.key_id == removal.key_id)
+                || app.certificates.iter().any(|entry| {
+                    entry.key_id == removal.key_id || (thumbprint.is_some() && entry.thumbprint == thumbprint)
+                });
+            let event = Event::RemovalSeen { key_id: removal.key_id.clone(), present };
+            r = self.commit(&r, &event, self.blank()).await?;
+        }
+        for attempt in r.attempts.clone() {
+            if attempt.outcome != Outcome::Unknown || attempt.swept {
+                continue;
+            }
+            let shows = |name: Option<&String>| name.is_some_and(|name| name.ends_with(&attempt.tag));
+            let present = app.secrets.iter().any(|entry| shows(entry.display_name.as_ref()))
+                || app.certificates.iter().any(|entry| shows(entry.display_name.as_ref()));
+            let event = Event::AttemptSeen { number: attempt.number, present };
+            r = self.commit(&r, &event, self.blank()).await?;
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,377 @@
+//! Certificates on the application: addKey and removeKey by proof where a live key allows it, else PATCH with
+//! pre-image, union, re-read and repair (C3, C4, C7).
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::model::AmbiguousCall;
+use crate::model::CertificateEntry;
+use crate::model::CredentialStatus;
+use crate::model::Event;
+use crate::model::Fresh;
+use crate::model::KeyId;
+use crate::model::OwnCredential;
+use crate::model::Rotation;
+use crate::model::RotationId;
+use crate::model::State;
+use crate::model::Thumbprint;
+use crate::ports::PortError;
+use crate::rotation::Mutation;
+use crate::rotation::numbers::DISPLAY_NAME_MAX;
+use crate::rotation::numbers::SETTLE;
+use crate::rotation::tag;
+use crate::run::act::Acted;
+use crate::run::act::own_credential;
+use crate::run::engine::Engine;
+use crate::run::explain;
+use crate::run::seals;
+use crate::run::setup::RunError;
+use crate::secret::Secret;
+
+/// Pause between the two reads that must both show an upload.
+const READ_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// What this process knows of its uploads, by rotation and attempt; another life knows nothing of it, and then
+/// the journal's word counts.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(Mutex<BTreeMap<(RotationId, u32), Option<Timestamp>>>);
+
+impl Uploads {
+    fn of(r: &Rotation) -> (RotationId, u32) {
+        (r.id, r.attempt().map_or(0, |attempt| attempt.number))
+    }
+
+    fn begin(&self, r: &Rotation) {
+        if let Ok(mut all) = self.0.lock() {
+            all.entry(Self::of(r)).or_default();
+        }
+    }
+
+    fn is_begun(&self, r: &Rotation) -> bool {
+        self.0.lock().is_ok_and(|all| all.contains_key(&Self::of(r)))
+    }
+
+    fn accept(&self, r: &Rotation, at: Timestamp) {
+        if let Ok(mut all) = self.0.lock() {
+            all.insert(Self::of(r), Some(at));
+        }
+    }
+
+    fn accepted(&self, r: &Rotation) -> Option<Timestamp> {
+        self.0.lock().ok().and_then(|all| all.get(&Self::of(r)).copied().flatten())
+    }
+}
+
+/// A live own certificate with which a proof can be signed.
+struct Prover {
+    certificate: Vec<u8>,
+    key: Secret,
+}
+
+impl Engine {
+    /// C3: the pre-image is recorded before anything is sent.
+    pub(super) async fn upload(&self, r: &Rotation) -> Acted {
+        self.ready().await?;
+        let before = match self.ports.directory.key_credentials(&r.app.object_id).await {
+            Ok(read) => {
+                self.far.note(read.date);
+                read.value
+            }
+            Err(error) => return self.fail(r, explain::problem(&error, "read the certificates"), false).await,
+        };
+        let event = Event::UploadIntended { pre_image: before };
+        self.commit(r, &event, self.blank()).await?;
+        self.uploads.begin(r);
+        Ok(None)
+    }
+
+    /// C3 to C4: is it there in two reads, and is everybody else's still there?
+    pub(super) async fn check_upload(&self, r: &Rotation) -> Acted {
+        let Some(fresh) = &r.fresh else { return Ok(None) };
+        // D4: found at start, an intent may have been sent by an earlier life, and may still land.
+        if !self.uploads.is_begun(r) {
+            self.uploads.begin(r);
+            let event = Event::CallAmbiguous { call: AmbiguousCall::Patch };
+            self.commit(r, &event, self.blank()).await?;
+            return Ok(None);
+        }
+        let mut listed = None;
+        for _ in 0..2 {
+            self.ready().await?;
+            match self.ports.directory.key_credentials(&r.app.object_id).await {
+                Ok(read) => {
+                    self.far.note(read.date);
+                    listed = Some(read.value);
+                }
+                Err(error) => return self.fail(r, explain::problem(&error, "read the certificates"), false).await,
+            }
+            let shows = listed.iter().flatten().any(|entry| is_same(entry, fresh.thumbprint.as_ref()));
+            if !shows {
+                return self.send_upload(r, fresh, listed.unwrap_or_default()).await;
+            }
+        }
+        let listed = listed.unwrap_or_default();
+        if let Some(wait) = self.repair(r, &listed).await? {
+            return Ok(Some(wait));
+        }
+        let Some(entry) = listed.iter().find(|entry| is_same(entry, fresh.thumbprint.as_ref())) else {
+            return Ok(None);
+        };
+        let fresh = Fresh { key_id: entry.key_id.clone(), ..fresh.clone() };
+        let mut commit = self.blank();
+        commit.credentials.push(own_credential(r, &fresh, CredentialStatus::Fresh));
+        self.commit(r, &Event::Attached { fresh }, commit).await?;
+        Ok(None)
+    }
+
+    /// Sends the upload; the same material again is idempotent in effect (identity is the thumbprint).
+    async fn send_upload(&self, r: &Rotation, fresh: &Fresh, read: Vec<CertificateEntry>) -> Acted {
+        // Accepted a while ago: the read is stale, and addKey again would make a second entry.
+        if self.uploads.accepted(r).is_some_and(|at| self.now().duration_since(at) < SETTLE) {
+            return Ok(Some(self.now() + READ_PAUSE));
+        }
+        // Sent a moment ago: the read may be stale. Give it time before sending again.
+        let sent_lately = r.ambiguous.iter().any(|(call, at)| {
+            matches!(call, AmbiguousCall::Add | AmbiguousCall::Patch)
+                && *at >= r.attempt().map_or(r.planned, |attempt| attempt.started)
+                && self.now().duration_since(*at) < READ_PAUSE
+        });
+        if sent_lately {
+            return Ok(Some(self.now() + READ_PAUSE));
+        }
+        let entry = new_entry(r, fresh);
+        let (answer, call) = match self.prover(r, &read).await? {
+            Some(prover) => match self.add_key(r, &entry, &prover).await? {
+                // The proof was not taken: PATCH is the other way.
+                Err(PortError::Denied(_) | PortError::Refused(_)) => {
+                    (self.patch(r, &read, Some(entry), None).await?, AmbiguousCall::Patch)
+                }
+                other => (other, AmbiguousCall::Add),
+            },
+            None => (self.patch(r, &read, Some(entry), None).await?, AmbiguousCall::Patch),
+        };
+        match answer {
+            Ok(()) => {
+                self.uploads.accept(r, self.now());
+                Ok(None)
+            }
+            Err(error @ PortError::Unsure { .. }) => {
+                let r = self.commit(r, &Event::CallAmbiguous { call }, self.blank()).await?;
+                self.fail(&r, explain::problem(&error, "upload the certificate"), false).await
+            }
+            Err(error) => {
+                let blocked = matches!(error, PortError::Refused(_) | PortError::Denied(_));
+                self.fail(r, explain::problem(&error, "upload the certificate"), blocked).await
+            }
+        }
+    }
+
+    /// A foreign entry that the pre-image shows and the read does not: put back, and said.
+    async fn repair(&self, r: &Rotation, read: &[CertificateEntry]) -> Acted {
+        // What we made ourselves is no foreign loss, whatever became of it: the sweep may just have removed it.
+        let own = self.ports.store.credentials(None).await?;
+        let lost: Vec<&CertificateEntry> = r
+            .pre_image
+            .iter()
+            .filter(|entry| !read.iter().any(|listed| same_entry(listed, entry)))
+            .filter(|entry| {
+                !own.iter().any(|own| own.key_id == entry.key_id || is_same(entry, own.thumbprint.as_ref()))
+            })
+            .filter(|entry| !r.removals.iter().any(|removal| removal.key_id == entry.key_id))
+            .collect();
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        let names: Vec<String> = lost.iter().map(|entry| entry.key_id.to_string()).collect();
+        self.note(&r.integration, "foreign", &format!("missing after our upload, put back: {}", names.join(", ")))
+            .await?;
+        match self.patch(r, read, None, None).await? {
+            Ok(()) => Ok(Some(self.now() + READ_PAUSE)),
+            Err(error) => {
+                let r = if matches!(error, PortError::Unsure { .. }) {
+                    self.commit(r, &Event::CallAmbiguous { call: AmbiguousCall::Patch }, self.blank()).await?
+                } else {
+                    r.clone()
+                };
+                self.fail(&r, explain::problem(&error, "put a certificate back"), false).await
+            }
+        }
+    }
+
+    /// C7: removeKey by proof of the new one, else PATCH without the old one.
+    pub(super) async fn remove_certificate(
+        &self,
+        r: &Rotation,
+        key_id: &KeyId,
+    ) -> Result<(Result<(), PortError>, AmbiguousCall), RunError> {
+        let read = match self.ports.directory.key_credentials(&r.app.object_id).await {
+            Ok(read) => read.value,
+            Err(error) => return Ok((Err(error), AmbiguousCall::Remove)),
+        };
+        // Graph may list it under another id than the one it first gave.
+        let thumbprint = r.old.iter().find(|old| old.key_id == *key_id).and_then(|old| old.thumbprint.as_ref());
+        let named = read.iter().find(|entry| entry.key_id == *key_id);
+        let Some(entry) = named.or_else(|| read.iter().find(|entry| is_same(entry, thumbprint))) else {
+            // Not listed: gone, or a stale read. A removal of what is not there is success all the same.
+            return Ok((Ok(()), AmbiguousCall::Remove));
+        };
+        let entry = entry.clone();
+        if let Some(prover) = self.prover_not(r, &read, key_id).await?
+            && let Ok(proof) = self.ports.tokens.proof(&r.app.object_id, &prover.key, &prover.certificate)
+        {
+            self.ready().await?;
+            match self.ports.directory.remove_key(&r.app.object_id, &entry.key_id, &proof).await {
+                Err(PortError::Denied(_) | PortError::Refused(_)) => {}
+                other => return Ok((other, AmbiguousCall::Remove)),
+            }
+        }
+        Ok((self.patch(r, &read, None, Some(&entry)).await?, AmbiguousCall::Patch))
+    }
+
+    async fn add_key(
+        &self,
+        r: &Rotation,
+        entry: &CertificateEntry,
+        prover: &Prover,
+    ) -> Result<Result<(), PortError>, RunError> {
+        let proof = match self.ports.tokens.proof(&r.app.object_id, &prover.key, &prover.certificate) {
+            Ok(proof) => proof,
+            Err(error) => return Ok(Err(error)),
+        };
+        self.ready().await?;
+        Ok(self.ports.directory.add_key(&r.app.object_id, entry, &proof).await.map(|_| ()))
+    }
+
+    /// PATCH body = latest read ∪ journal-live own ∪ foreign of the pre-image ∪ {new} \ {gone}.
+    pub(super) async fn patch(
+        &self,
+        r: &Rotation,
+        read: &[CertificateEntry],
+        new: Option<CertificateEntry>,
+        gone: Option<&CertificateEntry>,
+    ) -> Result<Result<(), PortError>, RunError> {
+        let mut body: Vec<CertificateEntry> = read.to_vec();
+        let live = self.live(r).await?;
+        if let Some(gone) = gone {
+            // Of a certificate that is listed twice, only the copy leaves.
+            let is_copy = live.iter().any(|own| own.key_id != gone.key_id && is_same(gone, own.thumbprint.as_ref()));
+            body.retain(|entry| if is_copy { entry.key_id != gone.key_id } else { !same_entry(entry, gone) });
+        }
+        if !self.options.rules.breaks(Mutation::PatchFromReadOnly) {
+            for own in &live {
+                if !body.iter().any(|entry| is_same(entry, own.thumbprint.as_ref())) {
+                    body.extend(own_entry(own));
+                }
+            }
+            // Only while the upload is being settled: later, somebody may have removed theirs on purpose.
+            if r.state == State::UploadIntent {
+                for entry in &r.pre_image {
+                    let intended = r.removals.iter().any(|removal| removal.key_id == entry.key_id)
+                        || gone.is_some_and(|gone| same_entry(entry, gone));
+                    if !intended && !body.iter().any(|listed| same_entry(listed, entry)) {
+                        body.push(entry.clone());
+                    }
+                }
+            }
+        }
+        if let Some(new) = new
+            && !body.iter().any(|entry| is_same(entry, new.thumbprint.as_ref()))
+        {
+            body.push(new);
+        }
+        let mut seen = BTreeSet::new();
+        body.retain(|entry| seen.insert(entry.key_id.clone()));
+        self.ready().await?;
+        Ok(self.ports.directory.replace_keys(&r.app.object_id, &body).await)
+    }
+
+    /// Own certificates of the application that must never be missing from a PATCH.
+    pub(super) async fn live(&self, r: &Rotation) -> Result<Vec<OwnCredential>, RunError> {
+        let own = self.ports.store.credentials(None).await?;
+        let intended = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id);
+        Ok(own
+            .into_iter()
+            .filter(|own| own.app.object_id == r.app.object_id && own.certificate.is_some())
+            .filter(|own| {
+                matches!(own.status, CredentialStatus::Fresh | CredentialStatus::Current | CredentialStatus::Old)
+            })
+            .filter(|own| !intended(&own.key_id))
+            .collect())
+    }
+
+    async fn prover(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<Option<Prover>, RunError> {
+        self.prover_not(r, read, &KeyId(String::new())).await
+    }
+
+    /// A live own certificate, listed in `read`, whose private key is still sealed; not `key_id`.
+    async fn prover_not(
+        &self,
+        r: &Rotation,
+        read: &[CertificateEntry],
+        key_id: &KeyId,
+    ) -> Result<Option<Prover>, RunError> {
+        let now = self.now();
+        let live = self.live(r).await?;
+        let usable = live.into_iter().filter(|own| {
+            own.key_id != *key_id && own.end > now && read.iter().any(|entry| is_same(entry, own.thumbprint.as_ref()))
+        });
+        for own in usable {
+            let (Some(id), Some(certificate)) = (seals::find(&own.seals, seals::PRIVATE_KEY), own.certificate.clone())
+            else {
+                continue;
+            };
+            if let Ok(key) = self.ports.store.unseal(id, &own.app).await {
+                return Ok(Some(Prover { certificate, key }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Identity of a certificate is its thumbprint.
+pub(super) fn is_same(entry: &CertificateEntry, thumbprint: Option<&Thumbprint>) -> bool {
+    thumbprint.is_some() && entry.thumbprint.as_ref() == thumbprint
+}
+
+/// The same entry: by thumbprint where both have one, else by key id.
+fn same_entry(a: &CertificateEntry, b: &CertificateEntry) -> bool {
+    match (&a.thumbprint, &b.thumbprint) {
+        (Some(x), Some(y)) => x == y,
+        _ => a.key_id == b.key_id,
+    }
+}
+
+fn new_entry(r: &Rotation, fresh: &Fresh) -> CertificateEntry {
+    let tag = r.attempt().map(|attempt| attempt.tag.clone()).unwrap_or_default();
+    let name = tag::display_name(&r.spec.description, &tag);
+    CertificateEntry {
+        key_id: fresh.key_id.clone(),
+        display_name: Some(name.chars().take(DISPLAY_NAME_MAX).collect()),
+        thumbprint: fresh.thumbprint.clone(),
+        custom_key_identifier: fresh.thumbprint.as_ref().map(ToString::to_string),
+        kind: "AsymmetricX509Cert".into(),
+        usage: "Verify".into(),
+        start: fresh.start,
+        end: fresh.end,
+        key: fresh.certificate.clone(),
+    }
+}
+
+/// An own certificate as a PATCH entry: a duplicate of a thumbprint collapses, an absent one comes back.
+fn own_entry(own: &OwnCredential) -> Option<CertificateEntry> {
+    Some(CertificateEntry {
+        key_id: own.key_id.clone(),
+        display_name: Some(format!("{} {}", own.integration, own.slot)),
+        thumbprint: own.thumbprint.clone(),
+        custom_key_identifier: own.thumbprint.as_ref().map(ToString::to_string),
+        kind: "AsymmetricX509Cert".into(),
+        usage: "Verify".into(),
+        start: own.start,
+        end: own.end,
+        key: Some(own.certificate.clone()?),
+    })
+}

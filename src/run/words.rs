@@ -1,0 +1,78 @@
+//! One line for people for each event of a rotation.
+
+use jiff::Timestamp;
+
+use crate::model::AmbiguousCall;
+use crate::model::Event;
+use crate::model::Proof;
+use crate::model::Rotation;
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+/// What a credential is called for people: hint or thumbprint.
+pub fn name(rotation: &Rotation) -> String {
+    let Some(fresh) = &rotation.fresh else { return rotation.spec.kind.word().to_owned() };
+    match (&fresh.thumbprint, &fresh.hint) {
+        (Some(thumbprint), _) => short(thumbprint.as_str()),
+        (None, Some(hint)) => format!("hint {hint:?}"),
+        (None, None) => fresh.key_id.to_string(),
+    }
+}
+
+/// `6F2B...11D0`
+pub fn short(thumbprint: &str) -> String {
+    match (thumbprint.get(..4), thumbprint.get(thumbprint.len().saturating_sub(4)..)) {
+        (Some(head), Some(tail)) if thumbprint.len() > 8 => format!("{head}...{tail}"),
+        _ => thumbprint.to_owned(),
+    }
+}
+
+/// The line. `after` is the rotation as the event left it.
+pub fn event(after: &Rotation, event: &Event) -> String {
+    let word = after.spec.kind.word();
+    match event {
+        Event::PreflightPassed => "stage: preflight passed".to_owned(),
+        Event::AttemptStarted { number, end, .. } => format!("stage: attempt {number}, {word} to {}", day(*end)),
+        Event::AttemptRefused => "stage: refused, nothing was made".to_owned(),
+        Event::AttemptUnknown => "stage: no answer; the attempt counts as unknown and will be swept".to_owned(),
+        Event::AttemptSeen { number, present: true } => format!("sweep: attempt {number} shows in Entra"),
+        Event::AttemptSeen { number, present: false } => format!("sweep: attempt {number} does not show in Entra"),
+        Event::AttemptSwept { number, key_id } => format!("sweep: orphan {key_id} of attempt {number} removed"),
+        Event::KeySealed { .. } => "stage: private key made and sealed".to_owned(),
+        Event::CertificateMade { fresh } => format!("stage: certificate {} made, to {}", name(after), day(fresh.end)),
+        Event::UploadIntended { pre_image } => format!("stage: upload, {} certificates before it", pre_image.len()),
+        Event::CallAmbiguous { call } => match call {
+            AmbiguousCall::Add => "stage: no clear answer to an upload".to_owned(),
+            AmbiguousCall::Patch => "no clear answer to a change of the certificates".to_owned(),
+            AmbiguousCall::Remove => "retire: no clear answer to a removal".to_owned(),
+        },
+        Event::Attached { fresh } => format!("stage: {word} {} added, to {}", name(after), day(fresh.end)),
+        Event::ProbeAccepted { .. } => format!("prove: accepted ({} of 3)", after.probes.count.min(3)),
+        Event::ProbeRefused { code, .. } => format!("prove: not yet ({code})"),
+        Event::ProbeInconclusive { code } => format!("prove: Entra cannot answer ({code})"),
+        Event::Verified => format!("prove: {} tokens issued with the new {word}", after.probes.count),
+        Event::Abandoned => "prove: never accepted; given up, a new attempt follows".to_owned(),
+        Event::Delivered { delivery } => match &delivery.proof {
+            Proof::ReadBack(_) => format!("deliver: {}, read back", delivery.sink),
+            Proof::Sealed(handoff) => format!("deliver: sealed as hand-off {handoff}"),
+        },
+        Event::SinkDrifted { sink } => format!("deliver: {sink} no longer shows what was delivered; again"),
+        Event::AllDelivered => "deliver: complete".to_owned(),
+        Event::EvidenceSeen { confirmation } => format!("confirm: {}", confirmation.evidence),
+        Event::Confirmed => "confirm: complete".to_owned(),
+        Event::ReceiptVoided { handoff, .. } => format!("confirm: receipt of {handoff} is void, issued again"),
+        Event::Renewed => "stage: a new value takes the place of one that was lost".to_owned(),
+        Event::RetireIntended { key_ids } => format!("retire: {} old to be removed", key_ids.len()),
+        Event::ExpiredIntended { key_ids } => format!("retire: {} expired to be removed", key_ids.len()),
+        Event::RemovalSent { key_id } => format!("retire: {key_id} removed"),
+        Event::RemovalSeen { key_id, present: true } => format!("retire: {key_id} is still listed"),
+        Event::RemovalSeen { key_id, present: false } => format!("retire: {key_id} is gone"),
+        Event::Superseded => "nobody confirmed before the old one ended; the new one is current".to_owned(),
+        Event::Finished => "done".to_owned(),
+        Event::Failed { problem, .. } => {
+            format!("{} FAILED [{}]: {}", after.state.step(), problem.code, problem.summary)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a failed statement means, in words a person can act on.
+
+use crate::ports::StoreError;
+
+/// Primary result codes of SQLite (<https://www.sqlite.org/rescode.html>).
+mod code {
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const NOTADB: i32 = 26;
+}
+
+/// Turns a failure of the database into the store's error. Bound values are never part of it.
+pub(super) fn failed(error: sqlx::Error) -> StoreError {
+    let primary = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<i32>().ok())
+        .map(|extended| extended & 0xff);
+    let said = match primary {
+        Some(code::BUSY | code::LOCKED) => "the store is busy: another process is writing to it; try again".to_owned(),
+        Some(code::READONLY) => "the store is read-only: check the owner and mode of its file and directory, and \
+             how the file system is mounted"
+            .to_owned(),
+        Some(code::IOERR) => {
+            format!("the disk does not read or write the store: {error}; check the disk, its free space and quota")
+        }
+        Some(code::CORRUPT | code::NOTADB) => {
+            format!("the store is damaged or no database: {error}; restore a backup")
+        }
+        Some(code::FULL) => "the disk of the store is full: nothing was written; free some space".to_owned(),
+        Some(code::CANTOPEN) => {
+            format!("the store cannot be opened: {error}; check that its directory exists and may be written")
+        }
+        _ => match error {
+            sqlx::Error::PoolTimedOut => "the store is busy: its connection did not become free; try again".to_owned(),
+            error => format!("the store failed: {error}"),
+        },
+    };
+    StoreError::Failed(said)
+}
+
+/// A record that does not read back as what was written.
+pub(super) fn damaged(what: &str, why: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed(format!("the store is damaged: {what} cannot be read: {why}; restore a backup"))
+}

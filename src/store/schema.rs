@@ -1,0 +1,105 @@
+//! Migrations, embedded and numbered, and the facts a store is founded with.
+//!
+//! Our own runner instead of sqlx's `Migrator`: on SQLite that one takes no lock, so two processes that open a
+//! new store at once would both migrate. Here each migration is one transaction that begins with the write lock
+//! and looks again, and the refusal of a newer schema says what to do.
+
+use aws_lc_rs::rand;
+use sqlx::SqlitePool;
+
+use super::fault;
+use super::seal::SealKey;
+use super::sql;
+use crate::ports::StoreError;
+
+/// Takes the write lock at once; a transaction that takes it later can fail in its middle.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// The files of `migrations/sqlite`; number n stands at place n - 1.
+const MIGRATIONS: &[(&str, &str)] = &[("journal", include_str!("../../migrations/sqlite/0001_journal.sql"))];
+
+/// Letters and digits of an instance name: 32 of them, none that is read as another.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+const INSTANCE_CHARS: usize = 6;
+
+/// Brings the schema up to date, founds a new store, and checks that `seal` is its key. Returns the instance.
+pub(super) async fn found(pool: &SqlitePool, seal: &SealKey) -> Result<String, StoreError> {
+    while step(pool).await? {}
+    let mut tx = pool.begin_with(BEGIN).await.map_err(fault::failed)?;
+    let mut facts = Vec::new();
+    for (name, value) in [("instance", instance()?), ("seal_key", seal.id().to_owned())] {
+        sqlx::query(sql::META_PUT).bind(name).bind(value).execute(&mut *tx).await.map_err(fault::failed)?;
+        let fact: String =
+            sqlx::query_scalar(sql::META_READ).bind(name).fetch_one(&mut *tx).await.map_err(fault::failed)?;
+        facts.push(fact);
+    }
+    tx.commit().await.map_err(fault::failed)?;
+    let [instance, key] = facts.try_into().map_err(|_| fault::damaged("meta", "facts are missing"))?;
+    if key != seal.id() {
+        return Err(StoreError::Failed(format!(
+            "the seal key {} does not belong to this store, which was made with {key}; give the key it was made \
+             with, or the store that belongs to this key",
+            seal.id()
+        )));
+    }
+    Ok(instance)
+}
+
+/// Applies the next migration; whether there was one.
+async fn step(pool: &SqlitePool) -> Result<bool, StoreError> {
+    let mut tx = pool.begin_with(BEGIN).await.map_err(fault::failed)?;
+    let (tables, ours): (i64, i64) = sqlx::query_as(sql::TABLES).fetch_one(&mut *tx).await.map_err(fault::failed)?;
+    if tables > 0 && ours == 0 {
+        return Err(StoreError::Failed("the file is another program's database; name another file".to_owned()));
+    }
+    sqlx::query(sql::SCHEMA_TABLE).execute(&mut *tx).await.map_err(fault::failed)?;
+    let applied: Option<i64> =
+        sqlx::query_scalar(sql::SCHEMA_VERSION).fetch_one(&mut *tx).await.map_err(fault::failed)?;
+    let applied = applied.unwrap_or(0);
+    let place = usize::try_from(applied).map_err(|error| fault::damaged("its schema version", error))?;
+    if place > MIGRATIONS.len() {
+        return Err(StoreError::Failed(format!(
+            "the store has schema {applied}, made by a newer everkey; this one knows schemas up to {}: use the newer \
+             everkey, or restore a backup from before the upgrade",
+            MIGRATIONS.len()
+        )));
+    }
+    let Some((name, statements)) = MIGRATIONS.get(place) else { return Ok(false) };
+    sqlx::raw_sql(*statements).execute(&mut *tx).await.map_err(fault::failed)?;
+    sqlx::query(sql::SCHEMA_NOTE).bind(applied + 1).bind(*name).execute(&mut *tx).await.map_err(fault::failed)?;
+    tx.commit().await.map_err(fault::failed)?;
+    Ok(true)
+}
+
+/// Six random characters.
+fn instance() -> Result<String, StoreError> {
+    let mut bytes = [0; INSTANCE_CHARS];
+    rand::fill(&mut bytes).map_err(|_| StoreError::Failed("no random numbers from this machine".to_owned()))?;
+    Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_embedded_in_its_place() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        let mut files: Vec<String> =
+            std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        let embedded: Vec<String> =
+            MIGRATIONS.iter().enumerate().map(|(i, (name, _))| format!("{:04}_{name}.sql", i + 1)).collect();
+        assert_eq!(files, embedded);
+    }
+
+    #[test]
+    fn instances_are_six_characters_of_the_alphabet_and_differ() {
+        let names: Vec<String> = (0..50).map(|_| instance().unwrap()).collect();
+        for name in &names {
+            assert_eq!(name.len(), 6);
+            assert!(name.bytes().all(|byte| ALPHABET.contains(&byte)), "{name}");
+        }
+        assert!(names.iter().any(|name| name != &names[0]));
+    }
+}

@@ -1,0 +1,78 @@
+//! The right to write: the machine's lock first, then a new epoch in the store.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::Sqlite;
+use super::write;
+use crate::ports::Fence;
+use crate::ports::StoreError;
+use crate::store::fault;
+use crate::store::hold::Attempt;
+use crate::store::hold::Note;
+use crate::store::record;
+use crate::store::sql;
+
+/// Locks, and makes every earlier fence void.
+pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Result<Fence, StoreError> {
+    let held = match store.hold.attempt(holder, now)? {
+        Attempt::Held(held) => held,
+        Attempt::Taken(note) => return Err(taken(store, note, now).await),
+    };
+    // Should this fail or be cancelled, `held` is dropped and the lock is free again.
+    let epoch: i64 = sqlx::query_scalar(sql::LEASE_TAKE)
+        .bind(holder)
+        .bind(now.to_string())
+        .fetch_one(&store.pool)
+        .await
+        .map_err(fault::failed)?;
+    let epoch = record::unsigned("the epoch", epoch)?;
+    store.hold.keep(epoch, held);
+    // Whoever had it before may have been killed between destroying a value and emptying the log.
+    write::scrub(store).await;
+    Ok(Fence(epoch))
+}
+
+/// Makes `fence` void and unlocks.
+pub(super) async fn release(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
+    let done = sqlx::query(sql::LEASE_GIVE).bind(epoch(fence)?).execute(&store.pool).await;
+    // Whatever the store said: this process writes no more under this fence.
+    store.hold.release(fence.0);
+    found(done.map_err(fault::failed)?.rows_affected())
+}
+
+/// A round trip that fails unless `fence` is the current one.
+pub(super) async fn check(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
+    let current = sqlx::query(sql::LEASE_CHECK).bind(epoch(fence)?).fetch_optional(&store.pool).await;
+    found(current.map_err(fault::failed)?.map_or(0, |_| 1))
+}
+
+/// Makes the rest of a transaction conditional on `fence`.
+pub(super) async fn count(tx: &mut SqliteConnection, fence: Fence) -> Result<(), StoreError> {
+    let done = sqlx::query(sql::LEASE_COUNT).bind(epoch(fence)?).execute(tx).await.map_err(fault::failed)?;
+    found(done.rows_affected())
+}
+
+/// What a statement that names the record it expects has found: nothing means that it is another's now.
+pub(super) fn found(rows: u64) -> Result<(), StoreError> {
+    if rows == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+}
+
+fn epoch(fence: Fence) -> Result<i64, StoreError> {
+    // No epoch is ever that large, so such a fence is not the current one.
+    i64::try_from(fence.0).map_err(|_| StoreError::Fenced)
+}
+
+/// Who has the lock: as its file says, else as the store says.
+async fn taken(store: &Sqlite, note: Option<Note>, now: Timestamp) -> StoreError {
+    if let Some(Note { holder, since }) = note {
+        return StoreError::Held { holder, since };
+    }
+    let row: Result<(Option<String>, Option<String>), _> =
+        sqlx::query_as(sql::LEASE_HOLDER).fetch_one(&store.pool).await;
+    match row {
+        Ok((Some(holder), Some(since))) => StoreError::Held { holder, since: since.parse().unwrap_or(now) },
+        // It has locked a moment ago and not yet said who it is.
+        _ => StoreError::Held { holder: "another process".to_owned(), since: now },
+    }
+}

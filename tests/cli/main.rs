@@ -1,0 +1,20 @@
+//! The program through its own face: the real binary against `everkey emulator serve`, as a person or a pipeline
+//! runs it. Each test has a directory and an emulator of its own; proofs take a real minute, so what only reads
+//! starts from a copy of a tenant that was applied once (`support/applied.rs`).
+
+mod support;
+
+mod apply;
+mod bad_input;
+mod bad_places;
+mod handoffs;
+mod json_form;
+mod mails;
+mod output;
+mod plans;
+mod reading;
+mod rotate;
+mod secrets;
+mod signals;
+mod terminal;
+mod words;

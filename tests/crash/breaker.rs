@@ -1,0 +1,53 @@
+//! Counts the boundaries of a process (before and after every write of the journal and every call to the
+//! outside), lets the world be looked at from outside at each, and kills the process at one of them.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+
+use crate::outside::Outside;
+
+/// The boundaries of one process.
+pub struct Breaker {
+    kill_at: Option<usize>,
+    killed: Notify,
+    outside: Arc<Outside>,
+    passed: Mutex<Vec<String>>,
+}
+
+impl Breaker {
+    /// Kills at the boundary of this number, counted from 1; never without one.
+    pub fn new(outside: Arc<Outside>, kill_at: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { kill_at, killed: Notify::new(), outside, passed: Mutex::default() })
+    }
+
+    /// A boundary. At the fatal one this never returns.
+    pub async fn point(&self, what: &str) {
+        let number = {
+            let mut passed = self.passed.lock().unwrap();
+            passed.push(what.to_owned());
+            passed.len()
+        };
+        self.outside.look(what);
+        if self.kill_at == Some(number) {
+            self.killed.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns once the process is dead.
+    pub async fn death(&self) {
+        self.killed.notified().await;
+    }
+
+    /// What stands outside.
+    pub fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
+    /// The names of the boundaries passed so far.
+    pub fn passed(&self) -> Vec<String> {
+        self.passed.lock().unwrap().clone()
+    }
+}

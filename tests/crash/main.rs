@@ -1,0 +1,17 @@
+//! The rotation protocol under crashes and faults, in process: real emulator over https, real journal, real sinks;
+//! the process is killed at every boundary, calls fail in every way, rules are broken on purpose. Whatever
+//! happens, nobody loses access, no secret is lost, no orphan stays, nobody else's credential is touched.
+
+mod breaker;
+mod campaign;
+mod faults;
+mod foreign;
+mod kinds;
+mod lab;
+mod mutants;
+mod outside;
+mod ports;
+mod process;
+mod quirks;
+mod sealed;
+mod world;

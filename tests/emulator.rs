@@ -1,0 +1,23 @@
+//! The emulator as a client meets it: over https, with a certificate authority of its own, by whatever
+//! HTTP client. One file per part; each test starts an emulator of its own.
+
+#[path = "emulator/support.rs"]
+mod support;
+
+#[path = "emulator/login.rs"]
+mod login;
+
+#[path = "emulator/applications.rs"]
+mod applications;
+#[path = "emulator/consent.rs"]
+mod consent;
+#[path = "emulator/credentials.rs"]
+mod credentials;
+#[path = "emulator/curl.rs"]
+mod curl;
+#[path = "emulator/hostile.rs"]
+mod hostile;
+#[path = "emulator/mail.rs"]
+mod mail;
+#[path = "emulator/persistence.rs"]
+mod persistence;

@@ -1,0 +1,38 @@
+"""Runs a command under a pseudo terminal and answers its prompt.
+
+usage: terminal.py ANSWER PROGRAM ARG...
+ANSWER is typed (with Enter) when "[y/N]" appears; "ctrl-c" sends that key instead; "wait:TEXT" sends it when TEXT
+appears after "y". All that the terminal showed goes to standard output; the exit code is the command's.
+"""
+import os
+import pty
+import sys
+
+answer, command = sys.argv[1], sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(command[0], command)
+shown = b""
+prompted = interrupted = False
+while True:
+    try:
+        data = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not data:
+        break
+    shown += data
+    if not prompted and b"[y/N]" in shown:
+        prompted = True
+        if answer == "ctrl-c":
+            os.write(terminal, b"\x03")
+        elif answer.startswith("wait:"):
+            os.write(terminal, b"y\n")
+        else:
+            os.write(terminal, answer.encode() + b"\n")
+    if answer.startswith("wait:") and not interrupted and answer[5:].encode() in shown:
+        interrupted = True
+        os.write(terminal, b"\x03")
+_, status = os.waitpid(pid, 0)
+sys.stdout.buffer.write(shown)
+sys.exit(os.waitstatus_to_exitcode(status))
