@@ -172,7 +172,7 @@ impl Settings {
     ///
     /// # Errors
     /// `C012` while any file is invalid; the help names `validate`.
-    pub fn policies(&self) -> Result<(Vec<Policy>, Vec<String>)> {
+    pub fn policies(&self) -> Result<Vec<Policy>> {
         let loaded = policy::load_dir(&self.policies_dir)?;
         let read = policy::read_policies(&loaded.value, &self.tool);
         let errors: Vec<&Diagnostic> = loaded
@@ -193,13 +193,14 @@ impl Settings {
                 ))
                 .help("see all of them: everkey validate"));
         }
-        let mine: Vec<Policy> = read.value.into_iter().filter(|policy| policy.tenant == self.tenant_name).collect();
+        Ok(read.value.into_iter().filter(|policy| policy.tenant == self.tenant_name).collect())
+    }
+
+    /// What an emulator's tenant does otherwise with the sinks of `policies`, a sentence each.
+    pub fn notes(&self, policies: &[Policy]) -> Vec<String> {
         // The sinks move the places themselves; this only tells of it.
-        let notes = match &self.tenant.sink_root {
-            Some(root) => mine.iter().flat_map(|policy| policy::reroot(&mut policy.clone(), root)).collect(),
-            None => Vec::new(),
-        };
-        Ok((mine, notes))
+        let Some(root) = &self.tenant.sink_root else { return Vec::new() };
+        policies.iter().flat_map(|policy| policy::reroot(&mut policy.clone(), root)).collect()
     }
 
     /// What alerts follow.

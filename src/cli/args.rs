@@ -1,12 +1,20 @@
 //! Arguments. Every flag has an `EVERKEY_` variable, shown beside it in `--help`; no flag takes a secret.
 
-use std::net::SocketAddr;
+mod emulator;
+mod handoff;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
+
+pub use emulator::EmulatorArgs;
+pub use emulator::EmulatorCommand;
+pub use emulator::ServeArgs;
+pub use handoff::HandoffArgs;
+pub use handoff::HandoffCommand;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -139,38 +147,6 @@ pub struct DemoArgs {
     pub sabotage: Option<crate::world::Sabotage>,
 }
 
-/// `emulator`
-#[derive(Args, Debug)]
-pub struct EmulatorArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: EmulatorCommand,
-}
-
-/// `emulator …`
-#[derive(Debug, Subcommand)]
-pub enum EmulatorCommand {
-    /// Serve it on loopback until stopped
-    #[command(
-        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu"
-    )]
-    Serve(ServeArgs),
-}
-
-/// `emulator serve`
-#[derive(Args, Debug)]
-pub struct ServeArgs {
-    /// Loopback address (default: the one saved in --dir, else 127.0.0.1:8443)
-    #[arg(long, env = "EVERKEY_LISTEN", value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
-    /// Directory of its state and of the operator's files
-    #[arg(long, env = "EVERKEY_DIR", value_name = "DIR", default_value = "emulator")]
-    pub dir: PathBuf,
-    /// Where its clock starts: an RFC 3339 instant, or `real` (default: the saved instant, else real)
-    #[arg(long, env = "EVERKEY_CLOCK", value_name = "TIME|real")]
-    pub clock: Option<String>,
-}
-
 /// `validate`
 #[derive(Args, Debug)]
 pub struct ValidateArgs {
@@ -242,74 +218,6 @@ pub struct StatusArgs {
     /// Exit 2 when something needs attention
     #[arg(long, env = "EVERKEY_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
-}
-
-/// `handoff`
-#[derive(Args, Debug)]
-pub struct HandoffArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: HandoffCommand,
-}
-
-/// `handoff …`
-#[derive(Debug, Subcommand)]
-pub enum HandoffCommand {
-    /// List hand-offs
-    #[command(after_long_help = "Examples:\n  everkey handoff list\n  everkey handoff list --all -o json")]
-    List {
-        /// Finished ones too
-        #[arg(long, env = "EVERKEY_ALL")]
-        all: bool,
-    },
-    /// Show the sheet of a hand-off; no secret is in it
-    #[command(after_long_help = "Examples:\n  everkey handoff show h-0001\n  everkey handoff show h-0001 -o json")]
-    Show {
-        /// Hand-off (`h-0001`)
-        id: String,
-    },
-    /// Show the sealed value, once
-    #[command(
-        after_long_help = "Examples:\n  everkey handoff open h-0001 --by priya.shah@contoso.example\n  everkey handoff open h-0004 --out ./handover"
-    )]
-    Open {
-        /// Hand-off
-        id: String,
-        /// Who opens it (e-mail address; default: the doer)
-        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
-        by: Option<String>,
-        /// Write the values into this new directory (mode 0600) instead of showing them
-        #[arg(long, env = "EVERKEY_OUT", value_name = "DIR")]
-        out: Option<PathBuf>,
-        /// Show them although standard output is not a terminal
-        #[arg(long, env = "EVERKEY_REVEAL")]
-        reveal: bool,
-    },
-    /// Say that the recipient uses it
-    #[command(
-        after_long_help = "Examples:\n  everkey handoff confirm h-0001\n  everkey handoff confirm h-0001 --by priya.shah@contoso.example"
-    )]
-    Confirm {
-        /// Hand-off
-        id: String,
-        /// Who says so (e-mail address; default: the doer)
-        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
-        by: Option<String>,
-    },
-    /// A new hand-off for the same value, or with --fresh for a new one
-    #[command(
-        after_long_help = "Examples:\n  everkey handoff reissue h-0001\n  everkey handoff reissue h-0001 --fresh"
-    )]
-    Reissue {
-        /// Hand-off
-        id: String,
-        /// Who asks (e-mail address; default: the doer)
-        #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
-        by: Option<String>,
-        /// Make a new value; the lost one leaves under the guard
-        #[arg(long, env = "EVERKEY_FRESH")]
-        fresh: bool,
-    },
 }
 
 /// `exchange-script`

@@ -29,17 +29,15 @@ pub struct Context {
     pub policies: Vec<Policy>,
     /// Adapters.
     pub assembled: Assembled,
-    /// Why something is different from what the policies say (an emulator's re-rooted sinks).
-    pub notes: Vec<String>,
 }
 
 impl Context {
     /// Reads everything; refuses while a policy is invalid.
     pub async fn open(cli: &Cli) -> Result<Self, Error> {
         let settings = config::load(&cli.global.config, cli.global.policy.as_deref(), cli.global.tenant.as_deref())?;
-        let (policies, notes) = settings.policies()?;
+        let policies = settings.policies()?;
         let assembled = assemble::assemble(&settings).await?;
-        Ok(Self { settings, policies, assembled, notes })
+        Ok(Self { settings, policies, assembled })
     }
 
     /// An engine over `policies` that holds the store. [`Held::release`] gives it back.

@@ -42,7 +42,7 @@ pub async fn run(cli: &Cli, args: &PlanArgs, out: &Output) -> Result<u8, Error> 
         observed.requests,
         context.assembled.clock_note,
     ));
-    for note in &context.notes {
+    for note in context.settings.notes(&policies) {
         out.say(&format!("note: {note}"));
     }
     out.print(&explain::text(&plan));

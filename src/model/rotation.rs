@@ -300,6 +300,9 @@ pub struct Rotation {
     pub fresh: Option<Fresh>,
     /// The key credentials as they were before the upload, key bytes included.
     pub pre_image: Vec<CertificateEntry>,
+    /// When Graph answered that it took the present upload: from then on nothing of it is in flight.
+    #[serde(default)]
+    pub accepted: Option<Timestamp>,
     /// The proof so far.
     pub probes: Probes,
     /// Deliveries so far.
@@ -399,6 +402,8 @@ pub enum Event {
         /// The key credentials before it.
         pre_image: Vec<CertificateEntry>,
     },
+    /// Graph answered that it took the upload; reads may not show it yet.
+    UploadAccepted,
     /// A call may or may not have been applied.
     CallAmbiguous {
         /// Which.

@@ -100,7 +100,12 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         }
         Event::UploadIntended { pre_image } => {
             r.pre_image.clone_from(pre_image);
+            r.accepted = None;
             step(r, &[State::Certified, State::UploadIntent], State::UploadIntent)
+        }
+        Event::UploadAccepted => {
+            r.accepted = Some(at);
+            step(r, &[State::UploadIntent], State::UploadIntent)
         }
         Event::CallAmbiguous { call } => {
             r.ambiguous.push((*call, at));

@@ -27,6 +27,7 @@ use crate::ports::Commit;
 use crate::ports::Fence;
 use crate::rotation;
 use crate::rotation::Next;
+use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
 use crate::run::observe;
@@ -100,11 +101,21 @@ impl Engine {
         Clocks { local, far: self.far.now(local) }
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// A fence-checked round trip, made before every external call (I6), and the safe point of a signal.
     pub(super) async fn ready(&self) -> Result<(), RunError> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return Err(RunError::Stopped);
         }
+        self.fenced().await
+    }
+
+    /// The same where stopping would leave an intent behind that was never sent, and that the next life must take
+    /// for one that was: once the intent is committed, the call is made and its answer recorded.
+    pub(super) async fn fenced(&self) -> Result<(), RunError> {
         self.far.at(self.now());
         Ok(self.ports.store.check_fence(self.fence).await?)
     }
@@ -236,6 +247,7 @@ impl Engine {
                 attempts: Vec::new(),
                 fresh: None,
                 pre_image: Vec::new(),
+                accepted: None,
                 probes: Probes::default(),
                 deliveries: Vec::new(),
                 confirmations: Vec::new(),
@@ -279,6 +291,9 @@ impl Engine {
     pub async fn advance(&self, id: RotationId, policies: &[Policy], tick: &mut Tick) -> Result<(), RunError> {
         for _ in 0..STEPS_PER_TICK {
             let Some(rotation) = self.ports.store.rotation(id).await? else { return Ok(()) };
+            if self.is_stopping() && !self.uploads.is_in_flight(&rotation) {
+                return Err(RunError::Stopped);
+            }
             let next = self.next(&rotation, policies).await?;
             match next {
                 Next::Finished => return Ok(()),
@@ -301,13 +316,13 @@ impl Engine {
                     let extra = self.beside(&rotation, &event).await?;
                     let rotation = self.commit(&rotation, &event, extra).await?;
                     if let Some(wait) = self.act(&rotation, &action).await? {
-                        tick.due(Some(wait));
+                        self.rest(id, wait, tick).await?;
                         return Ok(());
                     }
                 }
                 Next::Do(action) => {
                     if let Some(wait) = self.act(&rotation, &action).await? {
-                        tick.due(Some(wait));
+                        self.rest(id, wait, tick).await?;
                         return Ok(());
                     }
                 }
@@ -318,6 +333,17 @@ impl Engine {
         }
         // Out of steps: go on at once in the next tick.
         tick.due(Some(self.now() + SignedDuration::from_secs(1)));
+        Ok(())
+    }
+
+    /// Says that an action wants to go on later; a failure says so itself.
+    async fn rest(&self, id: RotationId, until: Timestamp, tick: &mut Tick) -> Result<(), RunError> {
+        tick.due(Some(until));
+        if let Some(rotation) = self.ports.store.rotation(id).await?
+            && rotation.failure.is_none()
+        {
+            self.progress.waiting(&rotation, Some(until), &Waiting::Settling);
+        }
         Ok(())
     }
 

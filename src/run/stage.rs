@@ -64,7 +64,7 @@ impl Engine {
     /// S1. The intent is committed; the call is made once, and never again for this attempt.
     pub(super) async fn add_password(&self, r: &Rotation) -> Acted {
         let Some(attempt) = r.attempt().cloned() else { return Ok(None) };
-        self.ready().await?;
+        self.fenced().await?;
         let name = tag::display_name(&r.spec.description, &attempt.tag);
         let answer = self.ports.directory.add_password(&r.app.object_id, &name, attempt.start, attempt.end).await;
         match answer {

@@ -1,12 +1,10 @@
 //! Certificates on the application: addKey and removeKey by proof where a live key allows it, else PATCH with
 //! pre-image, union, re-read and repair (C3, C4, C7).
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use jiff::SignedDuration;
-use jiff::Timestamp;
 
 use crate::model::AmbiguousCall;
 use crate::model::CertificateEntry;
@@ -35,10 +33,10 @@ use crate::secret::Secret;
 /// Pause between the two reads that must both show an upload.
 const READ_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
-/// What this process knows of its uploads, by rotation and attempt; another life knows nothing of it, and then
+/// The uploads that this process began, by rotation and attempt; another life knows nothing of them, and then
 /// the journal's word counts.
 #[derive(Debug, Default)]
-pub(super) struct Uploads(Mutex<BTreeMap<(RotationId, u32), Option<Timestamp>>>);
+pub(super) struct Uploads(Mutex<BTreeSet<(RotationId, u32)>>);
 
 impl Uploads {
     fn of(r: &Rotation) -> (RotationId, u32) {
@@ -47,22 +45,18 @@ impl Uploads {
 
     fn begin(&self, r: &Rotation) {
         if let Ok(mut all) = self.0.lock() {
-            all.entry(Self::of(r)).or_default();
+            all.insert(Self::of(r));
         }
     }
 
     fn is_begun(&self, r: &Rotation) -> bool {
-        self.0.lock().is_ok_and(|all| all.contains_key(&Self::of(r)))
+        self.0.lock().is_ok_and(|all| all.contains(&Self::of(r)))
     }
 
-    fn accept(&self, r: &Rotation, at: Timestamp) {
-        if let Ok(mut all) = self.0.lock() {
-            all.insert(Self::of(r), Some(at));
-        }
-    }
-
-    fn accepted(&self, r: &Rotation) -> Option<Timestamp> {
-        self.0.lock().ok().and_then(|all| all.get(&Self::of(r)).copied().flatten())
+    /// Whether an upload was begun here whose answer is not known yet: no place to stop at, for the next life
+    /// would have to wait until it can no longer land.
+    pub(super) fn is_in_flight(&self, r: &Rotation) -> bool {
+        r.state == State::UploadIntent && r.accepted.is_none() && r.failure.is_none() && self.is_begun(r)
     }
 }
 
@@ -95,13 +89,16 @@ impl Engine {
         // D4: found at start, an intent may have been sent by an earlier life, and may still land.
         if !self.uploads.is_begun(r) {
             self.uploads.begin(r);
+            if r.accepted.is_some() {
+                return Ok(None);
+            }
             let event = Event::CallAmbiguous { call: AmbiguousCall::Patch };
             self.commit(r, &event, self.blank()).await?;
             return Ok(None);
         }
         let mut listed = None;
         for _ in 0..2 {
-            self.ready().await?;
+            self.fenced().await?;
             match self.ports.directory.key_credentials(&r.app.object_id).await {
                 Ok(read) => {
                     self.far.note(read.date);
@@ -131,9 +128,10 @@ impl Engine {
     /// Sends the upload; the same material again is idempotent in effect (identity is the thumbprint).
     async fn send_upload(&self, r: &Rotation, fresh: &Fresh, read: Vec<CertificateEntry>) -> Acted {
         // Accepted a while ago: the read is stale, and addKey again would make a second entry.
-        if self.uploads.accepted(r).is_some_and(|at| self.now().duration_since(at) < SETTLE) {
+        if r.accepted.is_some_and(|at| self.now().duration_since(at) < SETTLE) {
             return Ok(Some(self.now() + READ_PAUSE));
         }
+        let r = &self.intend_again(r).await?;
         // Sent a moment ago: the read may be stale. Give it time before sending again.
         let sent_lately = r.ambiguous.iter().any(|(call, at)| {
             matches!(call, AmbiguousCall::Add | AmbiguousCall::Patch)
@@ -156,7 +154,7 @@ impl Engine {
         };
         match answer {
             Ok(()) => {
-                self.uploads.accept(r, self.now());
+                self.commit(r, &Event::UploadAccepted, self.blank()).await?;
                 Ok(None)
             }
             Err(error @ PortError::Unsure { .. }) => {
@@ -168,6 +166,15 @@ impl Engine {
                 self.fail(r, explain::problem(&error, "upload the certificate"), blocked).await
             }
         }
+    }
+
+    /// An upload that was taken is sent once more: from here on, something may be in flight again.
+    async fn intend_again(&self, r: &Rotation) -> Result<Rotation, RunError> {
+        if r.accepted.is_none() {
+            return Ok(r.clone());
+        }
+        let event = Event::UploadIntended { pre_image: r.pre_image.clone() };
+        self.commit(r, &event, self.blank()).await
     }
 
     /// A foreign entry that the pre-image shows and the read does not: put back, and said.
@@ -189,8 +196,12 @@ impl Engine {
         let names: Vec<String> = lost.iter().map(|entry| entry.key_id.to_string()).collect();
         self.note(&r.integration, "foreign", &format!("missing after our upload, put back: {}", names.join(", ")))
             .await?;
+        let r = &self.intend_again(r).await?;
         match self.patch(r, read, None, None).await? {
-            Ok(()) => Ok(Some(self.now() + READ_PAUSE)),
+            Ok(()) => {
+                self.commit(r, &Event::UploadAccepted, self.blank()).await?;
+                Ok(Some(self.now() + READ_PAUSE))
+            }
             Err(error) => {
                 let r = if matches!(error, PortError::Unsure { .. }) {
                     self.commit(r, &Event::CallAmbiguous { call: AmbiguousCall::Patch }, self.blank()).await?
@@ -223,7 +234,7 @@ impl Engine {
         if let Some(prover) = self.prover_not(r, &read, key_id).await?
             && let Ok(proof) = self.ports.tokens.proof(&r.app.object_id, &prover.key, &prover.certificate)
         {
-            self.ready().await?;
+            self.fenced().await?;
             match self.ports.directory.remove_key(&r.app.object_id, &entry.key_id, &proof).await {
                 Err(PortError::Denied(_) | PortError::Refused(_)) => {}
                 other => return Ok((other, AmbiguousCall::Remove)),
@@ -242,7 +253,7 @@ impl Engine {
             Ok(proof) => proof,
             Err(error) => return Ok(Err(error)),
         };
-        self.ready().await?;
+        self.fenced().await?;
         Ok(self.ports.directory.add_key(&r.app.object_id, entry, &proof).await.map(|_| ()))
     }
 
@@ -285,7 +296,7 @@ impl Engine {
         }
         let mut seen = BTreeSet::new();
         body.retain(|entry| seen.insert(entry.key_id.clone()));
-        self.ready().await?;
+        self.fenced().await?;
         Ok(self.ports.directory.replace_keys(&r.app.object_id, &body).await)
     }
 

@@ -105,7 +105,7 @@ impl Stage {
         put(&dir.join("everkey.toml"), &configuration(&emulator, &mail))?;
 
         let settings = config::load(&dir.join("everkey.toml"), None, None)?;
-        let (policies, _) = settings.policies()?;
+        let policies = settings.policies()?;
         let mut assembled = assemble::assemble_with(&settings, Some(Arc::new(clock.clone())), Patience::NONE).await?;
         let recorder = Arc::new(Recorder::new(Arc::clone(&assembled.ports.tokens)));
         assembled.ports.tokens = recorder.clone();
