@@ -75,6 +75,7 @@ pub fn rotation(id: u64, slot: &str) -> Rotation {
         attempts: Vec::new(),
         fresh: None,
         pre_image: Vec::new(),
+        accepted: None,
         probes: Probes::default(),
         deliveries: Vec::new(),
         confirmations: Vec::new(),
