@@ -12,6 +12,10 @@ pub mod numbers;
 pub mod orphan;
 pub mod rules;
 pub mod tag;
+pub mod union;
+
+#[cfg(test)]
+mod tests;
 
 pub use fold::Impossible;
 pub use fold::after;

@@ -11,10 +11,10 @@ use crate::model::State;
 use crate::plan::Observed;
 use crate::policy::Policy;
 use crate::ports::PortError;
+use crate::rotation::union::is_same;
 use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::setup::RunError;
-use crate::run::upload::is_same;
 
 /// A certificate attached for longer than this is missing only because somebody took it away.
 const LONG_ATTACHED: SignedDuration = SignedDuration::from_hours(2);

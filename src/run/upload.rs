@@ -16,12 +16,13 @@ use crate::model::OwnCredential;
 use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::State;
-use crate::model::Thumbprint;
 use crate::ports::PortError;
-use crate::rotation::Mutation;
 use crate::rotation::numbers::DISPLAY_NAME_MAX;
 use crate::rotation::numbers::SETTLE;
 use crate::rotation::tag;
+use crate::rotation::union;
+use crate::rotation::union::is_same;
+use crate::rotation::union::same_entry;
 use crate::run::act::Acted;
 use crate::run::act::own_credential;
 use crate::run::engine::Engine;
@@ -257,7 +258,7 @@ impl Engine {
         Ok(self.ports.directory.add_key(&r.app.object_id, entry, &proof).await.map(|_| ()))
     }
 
-    /// PATCH body = latest read ∪ journal-live own ∪ foreign of the pre-image ∪ {new} \ {gone}.
+    /// Sends the collection that [`union::body`] makes of `read`.
     pub(super) async fn patch(
         &self,
         r: &Rotation,
@@ -265,37 +266,8 @@ impl Engine {
         new: Option<CertificateEntry>,
         gone: Option<&CertificateEntry>,
     ) -> Result<Result<(), PortError>, RunError> {
-        let mut body: Vec<CertificateEntry> = read.to_vec();
         let live = self.live(r).await?;
-        if let Some(gone) = gone {
-            // Of a certificate that is listed twice, only the copy leaves.
-            let is_copy = live.iter().any(|own| own.key_id != gone.key_id && is_same(gone, own.thumbprint.as_ref()));
-            body.retain(|entry| if is_copy { entry.key_id != gone.key_id } else { !same_entry(entry, gone) });
-        }
-        if !self.options.rules.breaks(Mutation::PatchFromReadOnly) {
-            for own in &live {
-                if !body.iter().any(|entry| is_same(entry, own.thumbprint.as_ref())) {
-                    body.extend(own_entry(own));
-                }
-            }
-            // Only while the upload is being settled: later, somebody may have removed theirs on purpose.
-            if r.state == State::UploadIntent {
-                for entry in &r.pre_image {
-                    let intended = r.removals.iter().any(|removal| removal.key_id == entry.key_id)
-                        || gone.is_some_and(|gone| same_entry(entry, gone));
-                    if !intended && !body.iter().any(|listed| same_entry(listed, entry)) {
-                        body.push(entry.clone());
-                    }
-                }
-            }
-        }
-        if let Some(new) = new
-            && !body.iter().any(|entry| is_same(entry, new.thumbprint.as_ref()))
-        {
-            body.push(new);
-        }
-        let mut seen = BTreeSet::new();
-        body.retain(|entry| seen.insert(entry.key_id.clone()));
+        let body = union::body(r, read, &live, new, gone, self.options.rules);
         self.fenced().await?;
         Ok(self.ports.directory.replace_keys(&r.app.object_id, &body).await)
     }
@@ -343,19 +315,6 @@ impl Engine {
     }
 }
 
-/// Identity of a certificate is its thumbprint.
-pub(super) fn is_same(entry: &CertificateEntry, thumbprint: Option<&Thumbprint>) -> bool {
-    thumbprint.is_some() && entry.thumbprint.as_ref() == thumbprint
-}
-
-/// The same entry: by thumbprint where both have one, else by key id.
-fn same_entry(a: &CertificateEntry, b: &CertificateEntry) -> bool {
-    match (&a.thumbprint, &b.thumbprint) {
-        (Some(x), Some(y)) => x == y,
-        _ => a.key_id == b.key_id,
-    }
-}
-
 fn new_entry(r: &Rotation, fresh: &Fresh) -> CertificateEntry {
     let tag = r.attempt().map(|attempt| attempt.tag.clone()).unwrap_or_default();
     let name = tag::display_name(&r.spec.description, &tag);
@@ -370,19 +329,4 @@ fn new_entry(r: &Rotation, fresh: &Fresh) -> CertificateEntry {
         end: fresh.end,
         key: fresh.certificate.clone(),
     }
-}
-
-/// An own certificate as a PATCH entry: a duplicate of a thumbprint collapses, an absent one comes back.
-fn own_entry(own: &OwnCredential) -> Option<CertificateEntry> {
-    Some(CertificateEntry {
-        key_id: own.key_id.clone(),
-        display_name: Some(format!("{} {}", own.integration, own.slot)),
-        thumbprint: own.thumbprint.clone(),
-        custom_key_identifier: own.thumbprint.as_ref().map(ToString::to_string),
-        kind: "AsymmetricX509Cert".into(),
-        usage: "Verify".into(),
-        start: own.start,
-        end: own.end,
-        key: Some(own.certificate.clone()?),
-    })
 }

@@ -1,0 +1,201 @@
+//! What is done next, at the points where the protocol forbids something.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use super::sample::*;
+use crate::model::*;
+use crate::rotation::Action;
+use crate::rotation::Mutation;
+use crate::rotation::Next;
+use crate::rotation::Rules;
+use crate::rotation::View;
+use crate::rotation::Waiting;
+use crate::rotation::guard::Clocks;
+use crate::rotation::next;
+
+fn mins(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+/// After an answer that was lost at `closed`, with two looks that did not show it at these minutes after.
+fn unknown(closed: Timestamp, looks: Option<(i64, i64)>) -> Rotation {
+    let mut lost = attempt(1, closed, Outcome::Unknown);
+    lost.unseen = looks.map(|(first, latest)| (closed + mins(first), closed + mins(latest)));
+    Rotation { state: State::Unknown, attempts: vec![lost], ..planned() }
+}
+
+#[track_caller]
+fn starts(next: Next, wanted: u32) {
+    match next {
+        Next::RecordThen(Event::AttemptStarted { number, .. }, Action::AddPassword) => assert_eq!(number, wanted),
+        other => panic!("no attempt starts: {other:?}"),
+    }
+}
+
+#[test]
+fn an_intent_found_at_start_is_never_sent_again() {
+    let r = Rotation { state: State::Intent, attempts: vec![attempt(1, at(0), Outcome::Open)], ..planned() };
+    assert_eq!(next(&r, &view(at(1))), Next::Record(Event::AttemptUnknown));
+}
+
+#[test]
+fn a_ready_one_starts_its_first_attempt() {
+    starts(next(&Rotation { state: State::Ready, ..planned() }, &view(at(1))), 1);
+}
+
+#[test]
+fn after_a_lost_answer_it_looks_then_waits_an_hour_then_tries_under_a_new_number() {
+    let lost = at(0);
+    assert_eq!(next(&unknown(lost, None), &view(lost + mins(1))), Next::Do(Action::LookAgain));
+    let looked = unknown(lost, Some((1, 1)));
+    assert_eq!(next(&looked, &view(lost + mins(2))), Next::Wait(Some(lost + mins(7)), Waiting::Settling));
+    starts(next(&unknown(lost, Some((50, 58))), &view(lost + mins(60))), 2);
+}
+
+#[test]
+fn three_open_ambiguous_attempts_blow_the_fuse() {
+    let now = at(10);
+    let open = |number| Attempt { unseen: Some((now, now)), ..attempt(number, now - mins(5), Outcome::Unknown) };
+    let r = Rotation { state: State::Unknown, attempts: vec![open(1), open(2), open(3)], ..planned() };
+    assert_eq!(next(&r, &view(now)), Next::Wait(Some(now + mins(5)), Waiting::Fuse));
+}
+
+#[test]
+fn a_capped_audience_waits_until_the_lost_one_cannot_appear_any_more() {
+    let lost = at(0);
+    let capped = |looks| Rotation { capped: true, ..unknown(lost, Some(looks)) };
+    // An hour later, but the two looks were both before the drain: the attempt is still open.
+    let early = next(&capped((1, 58)), &view(lost + mins(61)));
+    assert_eq!(early, Next::Wait(Some(lost + mins(66)), Waiting::Settling));
+    starts(next(&capped((16, 58)), &View { secrets_present: Some(1), ..view(lost + mins(61)) }), 2);
+    let full = next(&capped((16, 58)), &View { secrets_present: Some(2), ..view(lost + mins(61)) });
+    assert_eq!(full, Next::Wait(Some(lost + mins(121)), Waiting::NoSlot));
+}
+
+#[test]
+fn on_a_capped_audience_what_expired_leaves_first() {
+    let mut r = Rotation { capped: true, ..planned() };
+    r.old[0].end = at(0);
+    let full = View { secrets_present: Some(2), ..view(at(1)) };
+    assert_eq!(next(&r, &full), Next::Record(Event::ExpiredIntended { key_ids: vec!["old".into()] }));
+    let free = View { secrets_present: Some(1), ..view(at(1)) };
+    assert_eq!(next(&r, &free), Next::Do(Action::Preflight));
+}
+
+fn proven(first: i64, latest: i64, count: u32) -> Rotation {
+    let seconds = |s| at(0) + SignedDuration::from_secs(s);
+    let probes = Probes {
+        successes: Some((seconds(first), seconds(latest))),
+        count,
+        tries: count,
+        first_try: Some(seconds(first)),
+        last_try: Some(seconds(latest)),
+        ..Probes::default()
+    };
+    Rotation { probes, ..attached() }
+}
+
+#[test]
+fn three_sign_ins_over_a_minute_prove_and_nothing_less() {
+    let now = view(at(0) + SignedDuration::from_secs(60));
+    assert_eq!(next(&proven(0, 60, 3), &now), Next::Record(Event::Verified));
+    assert_eq!(
+        next(&proven(1, 60, 3), &now),
+        Next::Wait(Some(at(0) + SignedDuration::from_secs(90)), Waiting::Propagation)
+    );
+    assert_ne!(next(&proven(0, 60, 2), &now), Next::Record(Event::Verified));
+    let without = View { rules: Rules::without(Mutation::DeliverWithoutProbe), ..now };
+    assert_eq!(next(&attached(), &without), Next::Record(Event::Verified), "the mutant asks for no proof");
+}
+
+#[test]
+fn a_credential_that_is_never_accepted_is_abandoned_and_one_that_cannot_be_judged_is_not() {
+    let tried = |minutes: i64, inconclusive| Rotation {
+        probes: Probes {
+            tries: 9,
+            first_try: Some(at(0)),
+            last_try: Some(at(0) + mins(minutes)),
+            inconclusive,
+            ..Probes::default()
+        },
+        ..attached()
+    };
+    assert_eq!(next(&tried(15, false), &view(at(1))), Next::Record(Event::Abandoned));
+    assert_eq!(
+        next(&tried(15, true), &view(at(0) + mins(20))),
+        Next::Wait(Some(at(0) + mins(45)), Waiting::Propagation)
+    );
+    let mut accepting = tried(15, true);
+    accepting.spec.prove = Prove::AcceptBlocked;
+    assert_eq!(next(&accepting, &view(at(1))), Next::Record(Event::Verified));
+}
+
+#[test]
+fn nothing_is_delivered_while_a_patch_may_still_land() {
+    let r = Rotation { state: State::Verified, ..attached() };
+    let sent = at(1) - mins(14);
+    let in_flight = View { patch_in_flight: Some(sent), ..view(at(1)) };
+    assert_eq!(next(&r, &in_flight), Next::Wait(Some(sent + mins(15)), Waiting::Settling));
+    assert_eq!(next(&r, &view(at(1))), Next::Do(Action::Deliver("file".into())));
+}
+
+#[test]
+fn nobody_confirmed_and_the_old_one_ended_by_both_clocks() {
+    let end = at(24 * 30);
+    for r in [Rotation { state: State::Verified, deliveries: Vec::new(), ..delivered() }, delivered()] {
+        assert_ne!(next(&r, &view(end)), Next::Record(Event::Superseded), "{:?} at its end", r.state);
+        assert_eq!(next(&r, &view(end + mins(1))), Next::Record(Event::Superseded), "{:?}", r.state);
+        let behind = Clocks { local: end + mins(1), far: Some(end - mins(1)) };
+        let view = View { clocks: behind, ..view(end + mins(1)) };
+        assert_ne!(next(&r, &view), Next::Record(Event::Superseded), "Graph says it still lives");
+    }
+    assert_ne!(next(&confirmed(), &view(end + mins(1))), Next::Record(Event::Superseded), "confirmed: retire as usual");
+}
+
+#[test]
+fn the_calendar_gates_stage_and_retire_and_nothing_between() {
+    let later = at(500);
+    let closed = View { stage_from: later, retire_from: later, ..view(at(171)) };
+    assert_eq!(next(&planned(), &closed), Next::Wait(Some(later), Waiting::Calendar));
+    assert_eq!(next(&confirmed(), &closed), Next::Wait(Some(later), Waiting::Calendar));
+    assert_eq!(next(&attached(), &closed), Next::Do(Action::Probe));
+    assert_eq!(
+        next(&Rotation { state: State::Verified, ..attached() }, &closed),
+        Next::Do(Action::Deliver("file".into()))
+    );
+    assert_eq!(next(&delivered(), &closed), Next::Do(Action::ProbeDelivered));
+}
+
+#[test]
+fn the_overlap_is_waited_for_and_then_the_guard_is_asked() {
+    let end = at(170);
+    assert_eq!(
+        next(&confirmed(), &view(at(3))),
+        Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap)
+    );
+    assert_eq!(next(&confirmed(), &view(at(171))), Next::Do(Action::PassGuard));
+    let early = View { rules: Rules::without(Mutation::RetireEarly), ..view(at(1)) };
+    assert_eq!(next(&delivered(), &early), Next::Do(Action::PassGuard), "the mutant does not wait for a confirmation");
+}
+
+#[test]
+fn a_failed_step_waits_for_its_pause_but_never_beyond_the_end_of_the_old_one() {
+    let problem = Problem { code: "T001".into(), summary: "no".into(), fix: None, request_id: None };
+    let retry_at = at(24 * 30 + 5);
+    let failure = Failure { problem, since: at(3), count: 9, retry_at, blocked: false };
+    let staged = Rotation { failure: Some(failure.clone()), ..planned() };
+    assert_eq!(next(&staged, &view(at(4))), Next::Wait(Some(retry_at), Waiting::Backoff));
+    let undelivered = Rotation { state: State::Verified, failure: Some(failure), ..attached() };
+    assert_eq!(next(&undelivered, &view(at(4))), Next::Wait(Some(at(24 * 30)), Waiting::Backoff));
+}
+
+#[test]
+fn at_first_issuance_a_person_has_until_the_new_ones_own_successor() {
+    let mut r = Rotation { old: Vec::new(), deliveries: Vec::new(), ..delivered() };
+    r.spec.sinks = vec![person_sink("person")];
+    r.deliveries = vec![Delivery { sink: "person".into(), at: at(1), proof: Proof::Sealed("h-1".into()) }];
+    let until = at(24 * 120);
+    assert_eq!(next(&r, &view(at(2))), Next::Wait(Some(until), Waiting::Person));
+    assert_eq!(next(&r, &view(until + mins(1))), Next::Record(Event::Superseded));
+}

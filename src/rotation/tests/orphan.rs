@@ -1,0 +1,80 @@
+//! The sweep takes what an attempt of ours made and nobody can use; everything else stays.
+
+use super::sample::*;
+use crate::model::*;
+use crate::rotation::Mutation;
+use crate::rotation::Rules;
+use crate::rotation::orphan::is_rolled_back;
+use crate::rotation::orphan::orphans;
+use crate::rotation::tag;
+
+fn secret(key_id: &str, display_name: Option<String>) -> SecretEntry {
+    SecretEntry { key_id: key_id.into(), display_name, hint: None, start: at(0), end: at(24 * 180) }
+}
+
+fn ours(rotation: u64, attempt: u32) -> Option<String> {
+    Some(tag::display_name("Reapit", &tag::tag(INSTANCE, RotationId(rotation), attempt)))
+}
+
+fn shows(secrets: Vec<SecretEntry>) -> AppObserved {
+    AppObserved {
+        object_id: "o".into(),
+        client_id: "c".into(),
+        display_name: "Reapit".into(),
+        audience: "AzureADMyOrg".into(),
+        redirect_uris: Vec::new(),
+        permissions: Vec::new(),
+        secrets,
+        certificates: Vec::new(),
+    }
+}
+
+fn found(outcome: Outcome, app: &AppObserved, rules: Rules) -> Vec<String> {
+    let mut r = attached();
+    r.attempts[0].outcome = outcome;
+    orphans(INSTANCE, &[r], app, rules).into_iter().map(|orphan| orphan.key_id.to_string()).collect()
+}
+
+#[test]
+fn only_attempts_whose_value_nobody_has_are_swept() {
+    let app = shows(vec![secret("stray", ours(7, 1))]);
+    for outcome in [Outcome::Unknown, Outcome::Refused, Outcome::Abandoned, Outcome::Saved] {
+        assert_eq!(found(outcome, &app, Rules::default()), ["stray"], "{outcome:?}");
+    }
+    assert!(found(Outcome::Open, &app, Rules::default()).is_empty(), "its answer may be on the way");
+    let app = shows(vec![secret("new", ours(7, 1))]);
+    assert!(found(Outcome::Saved, &app, Rules::default()).is_empty(), "it is the recorded one");
+}
+
+#[test]
+fn what_others_made_stays_whatever_its_name() {
+    let foreign = |name: Option<&str>| secret("theirs", name.map(str::to_owned));
+    let other_store = tag::display_name("Reapit", &tag::tag("zzzzzz", RotationId(7), 1));
+    for name in [None, Some("made by hand"), Some("[ek1 broken"), Some(other_store.as_str())] {
+        assert!(found(Outcome::Unknown, &shows(vec![foreign(name)]), Rules::default()).is_empty(), "{name:?}");
+    }
+    // Our tag, but of an attempt that the journal does not know: unknown credentials are never removed.
+    for unknown in [ours(7, 2), ours(8, 1)] {
+        assert!(found(Outcome::Unknown, &shows(vec![secret("x", unknown)]), Rules::default()).is_empty());
+    }
+}
+
+#[test]
+fn each_broken_rule_sweeps_too_much_or_nothing() {
+    let app = shows(vec![secret("theirs", None), secret("new", ours(7, 1)), secret("old", None)]);
+    let broken = |mutation| found(Outcome::Saved, &app, Rules::without(mutation));
+    assert_eq!(found(Outcome::Saved, &app, Rules::default()), Vec::<String>::new());
+    assert_eq!(broken(Mutation::SweepEverything), ["theirs", "old"]);
+    assert_eq!(broken(Mutation::SweepForeign), ["theirs"]);
+    let stray = shows(vec![secret("stray", ours(7, 1))]);
+    assert_eq!(found(Outcome::Unknown, &stray, Rules::without(Mutation::NoSweep)), Vec::<String>::new());
+}
+
+#[test]
+fn a_tag_beyond_the_journal_proves_that_it_was_rolled_back() {
+    let app = shows(vec![secret("x", ours(8, 1))]);
+    assert!(is_rolled_back(INSTANCE, Some(RotationId(7)), &app));
+    assert!(is_rolled_back(INSTANCE, None, &app));
+    assert!(!is_rolled_back(INSTANCE, Some(RotationId(8)), &app));
+    assert!(!is_rolled_back("zzzzzz", Some(RotationId(7)), &app));
+}
