@@ -68,6 +68,9 @@ fn a_capped_audience_waits_until_the_lost_one_cannot_appear_any_more() {
     // An hour later, but the two looks were both before the drain: the attempt is still open.
     let early = next(&capped((1, 58)), &view(lost + mins(61)));
     assert_eq!(early, Next::Wait(Some(lost + mins(66)), Waiting::Settling));
+    // Two looks after the drain, but too close together to be two opinions.
+    let close = next(&capped((57, 59)), &view(lost + mins(61)));
+    assert_eq!(close, Next::Wait(Some(lost + mins(66)), Waiting::Settling));
     starts(next(&capped((16, 58)), &View { secrets_present: Some(1), ..view(lost + mins(61)) }), 2);
     let full = next(&capped((16, 58)), &View { secrets_present: Some(2), ..view(lost + mins(61)) });
     assert_eq!(full, Next::Wait(Some(lost + mins(121)), Waiting::NoSlot));
