@@ -1,8 +1,11 @@
 //! Counts the boundaries of a process (before and after every write of the journal and every call to the
-//! outside), lets the world be looked at from outside at each, and kills the process at one of them.
+//! outside), lets the world be looked at from outside at each, and kills the process at one of them, or asks it to
+//! stop.
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::Notify;
 
@@ -14,12 +17,26 @@ pub struct Breaker {
     killed: Notify,
     outside: Arc<Outside>,
     passed: Mutex<Vec<String>>,
+    stop: Arc<AtomicBool>,
+    stop_at: Option<usize>,
 }
 
 impl Breaker {
-    /// Kills at the boundary of this number, counted from 1; never without one.
-    pub fn new(outside: Arc<Outside>, kill_at: Option<usize>) -> Arc<Self> {
-        Arc::new(Self { kill_at, killed: Notify::new(), outside, passed: Mutex::default() })
+    /// Kills, or asks to stop, at the boundary of this number, counted from 1; never without one.
+    pub fn new(outside: Arc<Outside>, kill_at: Option<usize>, stop_at: Option<usize>) -> Arc<Self> {
+        Arc::new(Self {
+            kill_at,
+            killed: Notify::new(),
+            outside,
+            passed: Mutex::default(),
+            stop: Arc::default(),
+            stop_at,
+        })
+    }
+
+    /// What a signal sets.
+    pub fn stop(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// A boundary. At the fatal one this never returns.
@@ -30,6 +47,9 @@ impl Breaker {
             passed.len()
         };
         self.outside.look(what);
+        if self.stop_at == Some(number) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         if self.kill_at == Some(number) {
             self.killed.notify_one();
             std::future::pending::<()>().await;

@@ -14,4 +14,5 @@ mod ports;
 mod process;
 mod quirks;
 mod sealed;
+mod stops;
 mod world;

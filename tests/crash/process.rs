@@ -1,7 +1,6 @@
 //! One life of everkey: its own handle on the journal, its own tokens, its own memory; and the person beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use everkey::alert;
 use everkey::clock::Clock as _;
@@ -55,7 +54,7 @@ pub struct Process<'a> {
 impl<'a> Process<'a> {
     /// Starts everkey in `world`; it dies at the boundary `kill_at`.
     pub async fn start(world: &'a World, kill_at: Option<usize>, rules: Rules) -> Self {
-        let breaker = Breaker::new(Arc::clone(&world.outside), kill_at);
+        let breaker = Breaker::new(Arc::clone(&world.outside), kill_at, world.stops_at());
         let inner: Arc<dyn Store> = Arc::new(open(world).await);
         let fence = inner.acquire("crash test", world.clock.now()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(Broken { breaker: Arc::clone(&breaker), inner: Arc::clone(&inner) });
@@ -98,8 +97,7 @@ impl<'a> Process<'a> {
             rules,
             tenant: "contoso".into(),
         };
-        let engine = Engine::new(ports, fence, options, Arc::new(Quiet), Arc::new(AtomicBool::new(false)))
-            .concerning(&world.policies);
+        let engine = Engine::new(ports, fence, options, Arc::new(Quiet), breaker.stop()).concerning(&world.policies);
         Self { breaker, engine, store: inner, world }
     }
 

@@ -51,6 +51,7 @@ pub struct World {
     errors: Mutex<Vec<String>>,
     in_hand: Mutex<BTreeSet<String>>,
     idle: AtomicBool,
+    stop_at: Mutex<Option<usize>>,
 }
 
 /// How a run ended.
@@ -79,6 +80,7 @@ impl World {
             errors: Mutex::default(),
             in_hand: Mutex::default(),
             idle: AtomicBool::new(false),
+            stop_at: Mutex::default(),
         }
     }
 
@@ -113,6 +115,21 @@ impl World {
 
     pub fn is_person_idle(&self) -> bool {
         self.idle.load(Ordering::Relaxed)
+    }
+
+    /// The next lives are asked to stop at this boundary.
+    pub fn stop_at(&self, point: Option<usize>) {
+        *self.stop_at.lock().unwrap() = point;
+    }
+
+    pub fn stops_at(&self) -> Option<usize> {
+        *self.stop_at.lock().unwrap()
+    }
+
+    /// What the journal says of every rotation.
+    pub async fn rotations(&self) -> Vec<everkey::model::Rotation> {
+        let process = Process::start(self, None, Rules::default()).await;
+        process.store.rotations(&self.name()).await.unwrap()
     }
 
     /// Whether the person has the value of this hand-off.
