@@ -8,6 +8,7 @@ mod faults;
 mod foreign;
 mod kinds;
 mod lab;
+mod lost;
 mod mutants;
 mod outside;
 mod ports;

@@ -1,0 +1,88 @@
+//! Somebody takes away what everkey made: a certificate comes back from the journal, a client secret, whose value
+//! Entra does not take twice, is replaced. What others have there stays as it is. And everkey itself takes away little
+//! in a day.
+
+use everkey::clock::Clock as _;
+use everkey::rotation::Rules;
+use jiff::SignedDuration;
+use uuid::Uuid;
+
+use crate::campaign::issued;
+use crate::faults::settle;
+use crate::foreign;
+use crate::foreign::Listed;
+use crate::kinds::Kind;
+use crate::lab::Lab;
+use crate::world::World;
+
+/// Key id and entry of everkey's one credential on the application.
+fn ours(world: &World) -> (String, Listed) {
+    let seeded = world.outside.seen().foreign.clone();
+    let all = foreign::listed(&world.lab.emulator, &world.app());
+    let mut ours = all.into_iter().filter(|(key_id, _)| !seeded.contains_key(key_id));
+    let one = ours.next().unwrap();
+    assert!(ours.next().is_none(), "one credential of ours");
+    one
+}
+
+/// Somebody removes it; what the consumers meet until everkey acts is theirs.
+fn taken_away(world: &World, key_id: &str) {
+    let holder: Uuid = world.app().object_id.as_str().parse().unwrap();
+    let key_id: Uuid = key_id.parse().unwrap();
+    world.lab.emulator.with_directory(|directory, now| {
+        let removed = directory.remove_key(holder, key_id, now);
+        removed.or_else(|_| directory.remove_password(holder, key_id, now)).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_certificate_that_somebody_removed_comes_back() {
+    for kind in [Kind::AddKey, Kind::Patch] {
+        let lab = Lab::start().await;
+        let world = issued(&lab, kind).await;
+        let (key_id, before) = ours(&world);
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        taken_away(&world, &key_id);
+        world.visit().await;
+        settle(&world).await;
+        let (_, after) = ours(&world);
+        assert_eq!(after.content, before.content, "{kind:?}: the same certificate");
+        world.outside.seen().violations.clear();
+        assert_eq!(world.verdict().await, Vec::<String>::new(), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_somebody_removed_is_replaced() {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    let (key_id, _) = ours(&world);
+    world.jump(world.clock.now() + SignedDuration::from_hours(3));
+    taken_away(&world, &key_id);
+    world.recover(Rules::default(), 2).await;
+    settle(&world).await;
+    let (now, _) = ours(&world);
+    assert_ne!(now, key_id);
+    let last = world.rotations().await.pop().unwrap();
+    assert_eq!(last.reason, "credential_vanished");
+    world.outside.seen().violations.clear();
+    assert_eq!(world.verdict().await, Vec::<String>::new());
+}
+
+/// However many rotations are asked for, ten removals in twenty-four hours are the most; the rest waits, and comes.
+#[tokio::test]
+async fn removals_have_a_daily_cap() {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    for done in 2..=16 {
+        world.recover(Rules::default(), done).await;
+    }
+    let rotations = world.rotations().await;
+    let mut sent: Vec<_> = rotations.iter().flat_map(|r| &r.removals).filter_map(|removal| removal.sent).collect();
+    sent.sort();
+    assert_eq!(sent.len(), 15, "one for each rotation after the first");
+    let day = SignedDuration::from_hours(24);
+    let most = sent.iter().map(|start| sent.iter().filter(|at| **at >= *start && **at < *start + day).count()).max();
+    assert_eq!(most, Some(10), "{sent:?}");
+    assert_eq!(world.verdict().await, Vec::<String>::new());
+}
