@@ -76,8 +76,7 @@ async fn removals_have_a_daily_cap() {
     let lab = Lab::start().await;
     let mut world = issued(&lab, Kind::Secret).await;
     // Fast enough that the pace of the rotations alone would not keep within it.
-    world.policies[0].credentials[0].overlap = SignedDuration::from_mins(10);
-    world.policies[0].credentials[0].consumer_refresh = SignedDuration::from_mins(10);
+    world.policies[0].credentials[0].overlap = SignedDuration::from_mins(60);
     for done in 2..=16 {
         let mut lives = 0;
         while world.live(None, Rules::default(), done).await.0 != Ended::Converged {
