@@ -20,6 +20,7 @@ use crate::graph::GraphOptions;
 use crate::graph::Patience;
 use crate::http;
 use crate::model::ClientId;
+use crate::model::IssuerKind;
 use crate::notifiers::Smtp;
 use crate::notifiers::SmtpOptions;
 use crate::notifiers::SmtpTls;
@@ -31,7 +32,11 @@ use crate::policy::SecretSource;
 use crate::policy::StoreUrl;
 use crate::policy::Tls;
 use crate::policy::Transport;
+use crate::ports::Issuer;
+use crate::ports::Issuers;
 use crate::ports::Notifier;
+use crate::ports::PortError;
+use crate::ports::Refusal;
 use crate::ports::Store;
 use crate::run::Ports;
 use crate::run::explain;
@@ -94,12 +99,28 @@ pub async fn assemble_with(
         certs: Arc::new(pki::Tool),
         clock,
         directory: connected.graph,
+        issuers: Arc::new(Signers),
         notifier,
         sinks: Arc::new(sinks),
         store,
         tokens: connected.entra,
     };
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
+}
+
+/// Everybody who signs certificates for this installation.
+struct Signers;
+
+impl Issuers for Signers {
+    fn open(&self, kind: &IssuerKind) -> std::result::Result<Box<dyn Issuer>, PortError> {
+        let refused =
+            |message: String| PortError::Refused(Refusal { code: "issuer".into(), message, ..Refusal::default() });
+        match kind {
+            IssuerKind::Command(argv) => Ok(Box::new(pki::CommandIssuer::new(argv.clone()))),
+            IssuerKind::Ca(name) => Err(refused(format!("everkey.toml has no [ca.{name}]"))),
+            IssuerKind::Csr | IssuerKind::SelfSigned => Err(refused("nobody is asked for this certificate".into())),
+        }
+    }
 }
 
 /// Graph and the token endpoint of one identity.

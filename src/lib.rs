@@ -28,6 +28,7 @@ pub mod graph;
 pub mod http;
 pub mod notifiers;
 pub mod pki;
+pub mod process;
 pub mod sinks;
 pub mod store;
 

@@ -18,6 +18,7 @@ use crate::model::Grants;
 use crate::model::Handoff;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
+use crate::model::IssuerKind;
 use crate::model::KeyId;
 use crate::model::KeyType;
 use crate::model::Notice;
@@ -273,6 +274,30 @@ pub struct MadeCertificate {
     pub end: Timestamp,
 }
 
+/// What an issuer is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The request (PKCS#10), PEM. Asking twice with the same one is allowed.
+    pub request: &'a str,
+    /// notBefore that is wished for; an outside CA decides by itself.
+    pub start: Timestamp,
+    /// notAfter that is wished for.
+    pub end: Timestamp,
+}
+
+/// Somebody who makes a certificate of a request: a local CA, or a command.
+#[async_trait]
+pub trait Issuer: Send + Sync {
+    /// The certificate, PEM or DER, alone or with its chain. It is checked by whoever asked.
+    async fn issue(&self, order: Order<'_>) -> Result<Vec<u8>, PortError>;
+}
+
+/// The issuers of an installation.
+pub trait Issuers: Send + Sync {
+    /// The issuer of this kind; refused when the installation has none.
+    fn open(&self, kind: &IssuerKind) -> Result<Box<dyn Issuer>, PortError>;
+}
+
 /// Makes and packs key material. Knows nothing of Graph, sinks or policy. CPU-heavy: call off the async threads.
 pub trait CertTool: Send + Sync {
     /// A new private key, PKCS#8 DER.
@@ -289,6 +314,13 @@ pub trait CertTool: Send + Sync {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<MadeCertificate, PortError>;
+
+    /// The request (PKCS#10) of `key` for `subject`, PEM.
+    fn request(&self, key: &Secret, subject: &str) -> Result<String, PortError>;
+
+    /// What an issuer gave back, checked: it holds a certificate for `key`, which names `subject`'s common name.
+    /// PEM or DER; of a chain, the one for `key` is taken.
+    fn issued(&self, key: &Secret, subject: &str, given: &[u8]) -> Result<MadeCertificate, PortError>;
 
     /// Packs key and certificate as a PFX after checking that they are one pair, and opens it again to be sure.
     /// `generated` says that the password is random (10,000 rounds instead of 600,000).

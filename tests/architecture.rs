@@ -34,8 +34,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("graph", &["clock", "error", "http", "model", "ports", "secret"]),
     ("http", &["error", "model", "ports", "secret"]),
     ("notifiers", &["clock", "error", "http", "model", "ports", "secret"]),
-    ("pki", &["clock", "error", "model", "ports", "secret"]),
-    ("sinks", &["clock", "error", "http", "model", "ports", "secret"]),
+    ("pki", &["clock", "error", "model", "ports", "process", "secret"]),
+    // Child processes: the other floor.
+    ("process", &[]),
+    ("sinks", &["clock", "error", "http", "model", "ports", "process", "secret"]),
     ("store", &["clock", "error", "model", "ports", "secret"]),
     // The environment's door also reads the tool configuration, which `policy` parses and `alert` shapes.
     ("config", &["alert", "clock", "error", "policy", "secret"]),

@@ -9,6 +9,7 @@ use crate::model::IntegrationName;
 use crate::model::Notice;
 use crate::model::NoticeHandoff;
 use crate::model::NoticeKind;
+use crate::model::NoticeRequest;
 use crate::model::Problem;
 use crate::model::Reader;
 use crate::model::StepLine;
@@ -58,6 +59,7 @@ pub(super) fn notice(input: &AlertInput, watched: &Watched, track: &Track, rung:
         thread: watched.thread.clone(),
         calendar_sequence: sequence(input.now),
         link: link(rules, watched, track.handoff),
+        request: None,
         merged: Vec::new(),
     }
 }
@@ -74,6 +76,28 @@ pub fn welcome(person: &str, watched: &Watched, rules: &Rules, now: Timestamp) -
     notice.backup = watched.people.backup.clone();
     notice.word = watched.word.clone();
     notice.times_a_year = watched.times_a_year;
+    notice
+}
+
+/// The one mail that brings a certificate request to the owner.
+pub(super) fn request_ready(watched: &Watched, request: NoticeRequest, rules: &Rules, now: Timestamp) -> Notice {
+    let owner = ladder::owner(rules, watched);
+    let run = watched.ids.run.clone().unwrap_or_default();
+    let key = key::key(watched, &run, "request", Reader::Engineer, &owner);
+    let mut notice = bare(key, NoticeKind::CertificateRequest, &owner, rules, now);
+    notice.reader = Reader::Engineer;
+    notice.stage = "request".to_owned();
+    notice.timezone = watched.calendar.timezone.clone();
+    notice.integration = watched.integration.clone();
+    notice.title = watched.title.clone();
+    notice.impact = watched.impact.clone();
+    notice.cc = watched.people.backup.iter().filter(|backup| !backup.eq_ignore_ascii_case(&owner)).cloned().collect();
+    notice.contact = owner;
+    notice.word = watched.word.clone();
+    notice.stops_at = watched.ends;
+    notice.ids = Some(watched.ids.clone());
+    notice.thread = watched.thread.clone();
+    notice.request = Some(request);
     notice
 }
 
@@ -111,6 +135,7 @@ fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) 
         ids: None,
         calendar_sequence: sequence(now),
         link: rules.public_url.clone(),
+        request: None,
         merged: Vec::new(),
     }
 }

@@ -20,9 +20,12 @@ mod track;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
+use crate::model::Calendar;
 use crate::model::Handoff;
 use crate::model::Notice;
+use crate::model::NoticeRequest;
 
 pub use build::test_notice;
 pub use build::welcome;
@@ -61,6 +64,16 @@ pub fn next_instant(input: &AlertInput) -> Option<Timestamp> {
             ladder::tracks(input, watched).into_iter().filter_map(|track| track.next(input, &watched.calendar))
         })
         .min()
+}
+
+/// The one mail that brings a certificate request to the owner, committed in the transaction that makes it.
+pub fn request_ready(watched: &Watched, request: NoticeRequest, rules: &Rules, now: Timestamp) -> Notice {
+    build::request_ready(watched, request, rules, now)
+}
+
+/// The local date of an instant, in this calendar.
+pub fn local_date(calendar: &Calendar, at: Timestamp) -> Date {
+    days::local_date(calendar, at)
 }
 
 /// The first mail about a hand-off, committed in the transaction of its delivery. [`due`] knows it by the same key.

@@ -62,6 +62,12 @@ impl KeyType {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IssuerKind {
+    /// A local CA: its name in `everkey.toml`.
+    Ca(String),
+    /// Program and arguments; the request goes in on standard input, the certificate comes out.
+    Command(Vec<String>),
+    /// An outside CA that a person goes to.
+    Csr,
     /// The key itself.
     SelfSigned,
 }

@@ -17,6 +17,8 @@ use super::TenantId;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
+    /// An outside CA must be asked for a certificate; the request is in the notice.
+    CertificateRequest,
     /// Renewed without a person: one "done" mail.
     Done,
     /// Nobody acted; the next level hears.
@@ -66,6 +68,17 @@ pub struct NoticeHandoff {
     pub due: Date,
     /// Whether it was opened.
     pub opened: bool,
+}
+
+/// A certificate request that somebody takes to a CA. Public: it holds no private key.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct NoticeRequest {
+    /// PEM.
+    pub pem: String,
+    /// Subject that is asked for.
+    pub subject: String,
+    /// Local date by which the certificate should be back; `None` when nothing ends.
+    pub due: Option<Date>,
 }
 
 /// Who was told before, for escalations.
@@ -146,6 +159,9 @@ pub struct Notice {
     pub times_a_year: u32,
     /// The hand-off it is about.
     pub handoff: Option<NoticeHandoff>,
+    /// The certificate request that waits for an answer.
+    #[serde(default)]
+    pub request: Option<NoticeRequest>,
     /// When that person hears again, unless they act.
     pub next_reminder: Option<Date>,
     /// Who was told before.

@@ -298,6 +298,9 @@ pub struct Rotation {
     pub attempts: Vec<Attempt>,
     /// The new credential, from S2/C2 on.
     pub fresh: Option<Fresh>,
+    /// The certificate request (CSR) of the key in hand, PEM, while an issuer is asked for the certificate.
+    #[serde(default)]
+    pub request: Option<String>,
     /// The key credentials as they were before the upload, key bytes included.
     pub pre_image: Vec<CertificateEntry>,
     /// When Graph answered that it took the present upload: from then on nothing of it is in flight.
@@ -391,6 +394,11 @@ pub enum Event {
     KeySealed {
         /// Sealed values.
         seals: Vec<SealId>,
+    },
+    /// The request for the certificate is made, and is what every issuer is asked with from now on.
+    Requested {
+        /// PEM.
+        request: String,
     },
     /// The certificate exists (C2).
     CertificateMade {

@@ -19,6 +19,9 @@ pub enum PkiError {
     /// What was made does not read back as what was asked for. Never expected; nothing was delivered.
     #[error("{0} does not read back as it was written")]
     ReadBack(&'static str),
+    /// What an issuer gave back is not the answer to our request.
+    #[error("this is not the certificate that was asked for: {0}")]
+    Issued(String),
     /// A private key of a kind that everkey does not use.
     #[error("the private key is of no supported kind (RSA of 2048 bits and more, EC P-256, EC P-384)")]
     Key,
@@ -67,6 +70,7 @@ impl PkiError {
             Self::Certificate(_) => "certificate",
             Self::Crypto(_) => "crypto",
             Self::EncryptedKey => "encrypted-key",
+            Self::Issued(_) => "issued",
             Self::Key => "key",
             Self::Mismatch => "mismatch",
             Self::Missing(_) => "missing",

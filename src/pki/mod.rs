@@ -7,19 +7,23 @@
 //! Everything here is CPU-heavy and synchronous: call it off the async threads. Private keys travel as
 //! PKCS#8 DER inside a `Secret`; every private-key operation is aws-lc-rs.
 
+mod command;
 mod error;
 mod inspect;
+mod issued;
 mod keys;
 mod load;
 mod name;
 mod password;
 mod pemtext;
 mod pfx;
+mod request;
 mod self_signed;
 mod thumbprint;
 mod tool;
 mod x509;
 
+pub use command::CommandIssuer;
 pub use error::PkiError;
 pub use inspect::CertificateFacts;
 pub use inspect::Inspected;

@@ -63,7 +63,7 @@ pub(super) fn parse(text: &str) -> Result<Subject, PkiError> {
 }
 
 /// The parts between unescaped commas, trimmed. Refuses what RFC 4514 wants escaped, and `+`.
-fn split(text: &str) -> Result<Vec<String>, String> {
+pub(super) fn split(text: &str) -> Result<Vec<String>, String> {
     let mut parts = vec![String::new()];
     let mut escaped = false;
     for character in text.chars() {

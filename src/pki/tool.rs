@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
+use super::issued;
 use super::keys;
 use super::password;
 use super::pemtext;
 use super::pfx;
+use super::request;
 use super::self_signed;
 use super::thumbprint;
 use crate::model::KeyType;
@@ -33,6 +35,14 @@ impl CertTool for Tool {
         end: Timestamp,
     ) -> Result<MadeCertificate, PortError> {
         Ok(self_signed::make(key, subject, start, end)?)
+    }
+
+    fn request(&self, key: &Secret, subject: &str) -> Result<String, PortError> {
+        Ok(request::make(key, subject)?)
+    }
+
+    fn issued(&self, key: &Secret, subject: &str, given: &[u8]) -> Result<MadeCertificate, PortError> {
+        Ok(issued::check(key, subject, given)?)
     }
 
     fn pfx(

@@ -12,6 +12,7 @@ use super::Reason;
 use super::Step;
 use crate::model::CredentialKind;
 use crate::model::HandoffSpec;
+use crate::model::IssuerKind;
 use crate::model::OldCredential;
 use crate::model::PermissionKind;
 use crate::model::SinkTarget;
@@ -150,7 +151,13 @@ fn stage_line(
     let end = not_after.strftime("%Y-%m-%d");
     match kind {
         CredentialKind::Certificate(spec) => {
-            format!("+ add certificate     {}, {}, valid {days} d to {end}", spec.subject, spec.key.label())
+            let signed = match &spec.issuer {
+                IssuerKind::SelfSigned => String::new(),
+                IssuerKind::Ca(name) => format!(", signed by CA {name}"),
+                IssuerKind::Command(argv) => format!(", signed through {}", argv.first().map_or("", String::as_str)),
+                IssuerKind::Csr => ", signed by your CA: the owner gets the request".to_owned(),
+            };
+            format!("+ add certificate     {}, {}, valid {days} d to {end}{signed}", spec.subject, spec.key.label())
         }
         CredentialKind::ClientSecret => format!("+ add secret          {description:?}, valid {days} d to {end}"),
     }

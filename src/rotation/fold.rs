@@ -93,7 +93,18 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
             r.attempts.iter_mut().find(|attempt| attempt.number == *number)?.swept = true;
             Some(())
         }
-        Event::KeySealed { .. } => step(r, &[State::Ready], State::Keyed),
+        Event::KeySealed { .. } => {
+            r.request = None;
+            step(r, &[State::Ready], State::Keyed)
+        }
+        Event::Requested { request } => {
+            // One request for one key: what was handed out stays the one that is answered.
+            if r.request.is_some() {
+                return None;
+            }
+            r.request = Some(request.clone());
+            step(r, &[State::Keyed], State::Keyed)
+        }
         Event::CertificateMade { fresh } => {
             r.fresh = Some(fresh.clone());
             step(r, &[State::Keyed], State::Certified)

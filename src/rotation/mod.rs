@@ -23,6 +23,7 @@ pub use next::Action;
 pub use next::Next;
 pub use next::View;
 pub use next::Waiting;
+pub use next::certificate_due;
 pub use next::next;
 pub use rules::Mutation;
 pub use rules::Rules;

@@ -26,6 +26,7 @@ use crate::model::Confirmation;
 use crate::model::CredentialKind;
 use crate::model::Event;
 use crate::model::Handoff;
+use crate::model::IssuerKind;
 use crate::model::KeyId;
 use crate::model::Outcome;
 use crate::model::Prove;
@@ -66,10 +67,12 @@ pub enum Action {
     CheckUpload,
     /// Look whether removed credentials are gone, and whether orphans of open attempts show.
     LookAgain,
-    /// Make the certificate from the sealed key (C2).
+    /// Make the certificate from the sealed key, or get it from its issuer (C2).
     MakeCertificate,
     /// Make and seal the private key (C1).
     MakeKey,
+    /// Make the request for the certificate, and tell whoever carries it.
+    MakeRequest,
     /// Read everything the guard asks for, and commit RETIRE_INTENT if nothing is unmet.
     PassGuard,
     /// Sinks, store, slots.
@@ -144,7 +147,7 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     match r.state {
         State::Planned => planned(r, view),
         State::Ready => ready(r, view),
-        State::Keyed => Next::Do(Action::MakeCertificate),
+        State::Keyed => keyed(r),
         State::Certified => Next::Do(Action::Upload),
         // D4: an intent without a result is never sent again.
         State::Intent => Next::Record(Event::AttemptUnknown),
@@ -216,6 +219,23 @@ fn ready(r: &Rotation, view: &View<'_>) -> Next {
         (CredentialKind::Certificate(_), false) => Next::RecordThen(start(r, view), Action::MakeKey),
         (CredentialKind::ClientSecret, _) => Next::RecordThen(start(r, view), Action::AddPassword),
     }
+}
+
+/// C1: an issuer is asked with a request that is journalled first, so that asking again asks for the same thing.
+fn keyed(r: &Rotation) -> Next {
+    let CredentialKind::Certificate(spec) = &r.spec.kind else { return Next::Do(Action::MakeCertificate) };
+    match spec.issuer {
+        IssuerKind::SelfSigned => Next::Do(Action::MakeCertificate),
+        _ if r.request.is_none() => Next::Do(Action::MakeRequest),
+        IssuerKind::Ca(_) | IssuerKind::Command(_) => Next::Do(Action::MakeCertificate),
+        IssuerKind::Csr => Next::Wait(None, Waiting::Person),
+    }
+}
+
+/// When the certificate for the request of `r` should be back, so that the overlap and the retries still fit before
+/// the old one ends; `None` at first issuance.
+pub fn certificate_due(r: &Rotation) -> Option<Timestamp> {
+    r.old_end()?.checked_sub(r.spec.overlap).ok()?.checked_sub(r.spec.retry_budget).ok()
 }
 
 /// The event that starts the next attempt. Dates are whole seconds.

@@ -31,6 +31,7 @@ impl Engine {
             Action::LookAgain => self.look_again(r).await,
             Action::MakeCertificate => self.make_certificate(r).await,
             Action::MakeKey => self.make_key(r).await,
+            Action::MakeRequest => self.make_request(r).await,
             Action::PassGuard => self.pass_guard(r).await,
             Action::Preflight => self.preflight(r).await,
             Action::Probe => self.probe(r).await,

@@ -246,6 +246,7 @@ impl Engine {
                 old: old.clone(),
                 attempts: Vec::new(),
                 fresh: None,
+                request: None,
                 pre_image: Vec::new(),
                 accepted: None,
                 probes: Probes::default(),

@@ -14,6 +14,7 @@ use crate::model::People;
 use crate::plan::Plan;
 use crate::ports::CertTool;
 use crate::ports::Directory;
+use crate::ports::Issuers;
 use crate::ports::Notifier;
 use crate::ports::PortError;
 use crate::ports::Sinks;
@@ -32,6 +33,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Graph.
     pub directory: Arc<dyn Directory>,
+    /// Who signs certificates that are not self-signed.
+    pub issuers: Arc<dyn Issuers>,
     /// Mail; `None` when none is configured.
     pub notifier: Option<Arc<dyn Notifier>>,
     /// Sinks.

@@ -1,14 +1,11 @@
-//! Stage: preflight, then the client secret or the certificate is made and attached.
+//! Stage: preflight, then the client secret is added, or the private key of a certificate is made.
 
 use std::sync::Arc;
-
-use jiff::SignedDuration;
 
 use crate::model::CredentialKind;
 use crate::model::CredentialStatus;
 use crate::model::Event;
 use crate::model::Fresh;
-use crate::model::KeyId;
 use crate::model::Problem;
 use crate::model::Rotation;
 use crate::ports::PortError;
@@ -21,9 +18,6 @@ use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::seals;
 use crate::run::setup::RunError;
-
-/// notBefore of a certificate lies this far back (policy.md, profile `entra-client`).
-const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Engine {
     pub(super) async fn preflight(&self, r: &Rotation) -> Acted {
@@ -129,36 +123,6 @@ impl Engine {
             commit.seal.push(SealItem { id, app: r.app.clone(), value });
         }
         self.commit(r, &Event::KeySealed { seals: sealed }, commit).await?;
-        Ok(None)
-    }
-
-    /// C2.
-    pub(super) async fn make_certificate(&self, r: &Rotation) -> Acted {
-        let (CredentialKind::Certificate(spec), Some(attempt)) = (&r.spec.kind, r.attempt()) else {
-            return Ok(None);
-        };
-        let key_id = seals::id(r.id, attempt.number, seals::PRIVATE_KEY);
-        let key = self.ports.store.unseal(&key_id, &r.app).await?;
-        let start = attempt.start.checked_sub(BACKDATED).unwrap_or(attempt.start);
-        let made = match self.ports.certs.self_signed(&key, &spec.subject, start, attempt.end) {
-            Ok(made) => made,
-            Err(error) => return self.fail(r, explain::problem(&error, "make the certificate"), true).await,
-        };
-        let mut sealed = vec![key_id];
-        if seals::wants_generated_password(r) {
-            sealed.push(seals::id(r.id, attempt.number, seals::PFX_PASSWORD));
-        }
-        let fresh = Fresh {
-            attempt: attempt.number,
-            key_id: KeyId(uuid::Uuid::new_v4().to_string()),
-            hint: None,
-            thumbprint: Some(made.thumbprint),
-            certificate: Some(made.der),
-            start: made.start,
-            end: made.end,
-            seals: sealed,
-        };
-        self.commit(r, &Event::CertificateMade { fresh }, self.blank()).await?;
         Ok(None)
     }
 }

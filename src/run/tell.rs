@@ -19,12 +19,14 @@ use crate::model::IntegrationRecord;
 use crate::model::Notice;
 use crate::model::NoticeIds;
 use crate::model::OwnCredential;
+use crate::model::Problem;
 use crate::model::Rotation;
 use crate::model::State;
 use crate::model::StepLine;
 use crate::policy::Mode;
 use crate::policy::Policy;
 use crate::policy::times_a_year;
+use crate::rotation;
 use crate::rotation::numbers::backoff;
 use crate::run::engine::Engine;
 use crate::run::setup::RunError;
@@ -114,10 +116,10 @@ impl Engine {
         Ok(watched)
     }
 
-    /// The first mail about a hand-off just sealed.
-    pub(super) fn handoff_ready(&self, r: &Rotation, handoff: &Handoff) -> Option<Notice> {
+    /// `r` as people see it while it is under way.
+    pub(super) fn watched_now(&self, r: &Rotation) -> Option<Watched> {
         let people = self.people.get(&r.integration)?;
-        let watched = Watched {
+        Some(Watched {
             integration: r.integration.clone(),
             title: r.title.clone(),
             impact: people.impact.clone(),
@@ -129,9 +131,18 @@ impl Engine {
             needs_person: true,
             times_a_year: times_a_year(&r.spec),
             ends: r.old_end(),
+            new_until: None,
+            situation: Situation::Rotating { since: r.planned },
+            thread: thread(r),
+        })
+    }
+
+    /// The first mail about a hand-off just sealed.
+    pub(super) fn handoff_ready(&self, r: &Rotation, handoff: &Handoff) -> Option<Notice> {
+        let watched = Watched {
             new_until: Some(handoff.new_end),
             situation: Situation::Waiting { handoffs: vec![handoff.clone()] },
-            thread: thread(r),
+            ..self.watched_now(r)?
         };
         Some(alert::handoff_ready(&watched, handoff, &self.options.alerts, self.now()))
     }
@@ -238,6 +249,9 @@ fn situation(
         return (situation, r.old_end());
     }
     match r.state {
+        State::Keyed if r.request.is_some() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
+            (overdue_request(r, now), r.old_end())
+        }
         // The old one has ended this instant; the engine says so itself with its next step.
         State::Verified | State::Delivered if r.old_end().is_some_and(|end| end <= now) => {
             (Situation::Superseded { at: now }, r.old_end())
@@ -270,6 +284,18 @@ fn situation(
         }
         _ => (Situation::Rotating { since: r.planned }, r.old_end()),
     }
+}
+
+/// An outside CA has not answered in time: people hear as they do of a failure.
+fn overdue_request(r: &Rotation, now: Timestamp) -> Situation {
+    let problem = Problem {
+        code: "R041".into(),
+        summary: "the certificate for the request has not come back".into(),
+        fix: Some(format!("everkey cert import --for {} FILE", r.integration)),
+        request_id: None,
+    };
+    let since = rotation::certificate_due(r).unwrap_or(now);
+    Situation::Failed { problem, since, step: r.state.step().to_owned(), steps: steps(r) }
 }
 
 /// The five steps of a rotation, for the technical mail.

@@ -42,6 +42,7 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::AttemptSwept { number, key_id } => format!("sweep: orphan {key_id} of attempt {number} removed"),
         Event::KeySealed { .. } => "stage: private key made and sealed".to_owned(),
         Event::CertificateMade { fresh } => format!("stage: certificate {} made, to {}", name(after), day(fresh.end)),
+        Event::Requested { .. } => "stage: certificate request made".to_owned(),
         Event::UploadAccepted => "stage: upload taken, not yet read back".to_owned(),
         Event::UploadIntended { pre_image } => format!("stage: upload, {} certificates before it", pre_image.len()),
         Event::CallAmbiguous { call } => match call {

@@ -75,6 +75,14 @@ impl CertTool for PooledKeys {
         Tool.self_signed(key, subject, start, end)
     }
 
+    fn request(&self, key: &Secret, subject: &str) -> Result<String, PortError> {
+        Tool.request(key, subject)
+    }
+
+    fn issued(&self, key: &Secret, subject: &str, given: &[u8]) -> Result<MadeCertificate, PortError> {
+        Tool.issued(key, subject, given)
+    }
+
     fn pfx(
         &self,
         key: &Secret,

@@ -74,6 +74,7 @@ pub fn rotation(id: u64, slot: &str) -> Rotation {
         old: Vec::new(),
         attempts: Vec::new(),
         fresh: None,
+        request: None,
         pre_image: Vec::new(),
         accepted: None,
         probes: Probes::default(),

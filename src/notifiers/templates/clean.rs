@@ -31,6 +31,10 @@ pub(super) fn notice(notice: &Notice) -> Notice {
         let texts = [&mut handoff.id.0, &mut handoff.doer, &mut handoff.recipient_name, &mut handoff.place];
         texts.into_iter().for_each(scrub);
     }
+    if let Some(request) = &mut clean.request {
+        scrub(&mut request.subject);
+        request.pem = request.pem.lines().map(line).collect::<Vec<_>>().join("\n");
+    }
     for told in &mut clean.told {
         scrub(&mut told.person);
         scrub(&mut told.answer);

@@ -20,6 +20,13 @@ pub(super) fn letter(notice: &Notice) -> Letter {
     if !over && !notice.steps.is_empty() {
         letter.blocks.push(Block::Fixed(notice.steps.iter().flat_map(step_lines).collect()));
     }
+    if let Some(request) = &notice.request {
+        letter.fact("Request for", request.subject.clone());
+        if let Some(due) = request.due {
+            letter.fact("Back by", format!("{due}: later, the overlap with the old one gets short"));
+        }
+        letter.blocks.push(Block::Fixed(request.pem.lines().map(str::to_owned).collect()));
+    }
     if let Some(problem) = &notice.problem {
         letter.fact("Problem", format!("{}: {}", problem.code, problem.summary));
         if let Some(fix) = &problem.fix {
@@ -55,6 +62,9 @@ fn first_sentence(notice: &Notice) -> String {
         NoticeKind::Done | NoticeKind::Resolved => {
             let until = notice.new_until.map(|at| format!(", valid to {at}")).unwrap_or_default();
             format!("{name}: the new {word} is confirmed{until}. Reminders end here.")
+        }
+        NoticeKind::CertificateRequest => {
+            format!("{name}: the next {word} comes from your CA. Give it this request, and bring the {word} back.")
         }
         NoticeKind::Failed => failed_sentence(notice),
         NoticeKind::Stopped => match &notice.problem {
@@ -94,6 +104,9 @@ fn commands(notice: &Notice) -> Vec<String> {
     let name = &notice.integration;
     match notice.kind {
         NoticeKind::Done | NoticeKind::Resolved => vec![format!("everkey history {name}")],
+        NoticeKind::CertificateRequest => {
+            vec![format!("everkey cert csr --for {name}"), format!("everkey cert import --for {name} FILE")]
+        }
         // The fix of a credential that somebody else replaced is its own command.
         NoticeKind::Reminder if notice.problem.is_some() => vec![format!("everkey show {name}")],
         _ => vec![format!("everkey doctor --only {name}"), format!("everkey apply  --only {name}")],

@@ -15,6 +15,7 @@ pub(super) fn subject(notice: &Notice) -> String {
     let technical = notice.reader == Reader::Engineer;
     let what = if technical { notice.integration.as_str() } else { notice.title.as_str() };
     let (before, after) = match notice.kind {
+        NoticeKind::CertificateRequest => request(notice),
         NoticeKind::Done => ("[Done] ".into(), format!(": renewed{}", until(notice))),
         NoticeKind::Escalation => ("[Escalation] ".into(), escalation(notice)),
         NoticeKind::Failed => failed(notice),
@@ -39,6 +40,12 @@ fn fit(before: &str, what: &str, after: &str) -> String {
     let whole = format!("{before}{what}{after}");
     // Only when the tail alone is too long (a vendor with a very long name).
     if whole.chars().count() <= MAX_SUBJECT_CHARS { whole } else { whole.chars().take(MAX_SUBJECT_CHARS).collect() }
+}
+
+fn request(notice: &Notice) -> (String, String) {
+    let due = notice.request.as_ref().and_then(|request| request.due);
+    let prefix = due.map_or_else(|| "[Action] ".into(), |due| format!("[Action by {}] ", when::short(due)));
+    (prefix, ": have its certificate request signed".into())
 }
 
 fn reminder(notice: &Notice) -> (String, String) {

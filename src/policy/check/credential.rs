@@ -1,5 +1,7 @@
 //! `[[credential]]`: one slot of an integration.
 
+use jiff::SignedDuration;
+
 use crate::model::Audience;
 use crate::model::CertificateSpec;
 use crate::model::CredentialKind;
@@ -34,7 +36,10 @@ pub(crate) struct Around<'a> {
 }
 
 /// Issuers of `policy.md` that this release cannot use.
-const LATER_ISSUERS: &[&str] = &["azure-key-vault", "command", "csr", "vault-pki"];
+const LATER_ISSUERS: &[&str] = &["azure-key-vault", "vault-pki"];
+
+/// A person who goes to an outside CA has so long for it.
+const CSR_LEAD: SignedDuration = SignedDuration::from_hours(24 * 14);
 
 /// The certificate profile that is built in.
 const PROFILE: &str = "entra-client";
@@ -85,7 +90,9 @@ impl Around<'_> {
         let handoffs = || sinks.iter().filter_map(|sink| sink.handoff());
         let needs_person = handoffs().next().is_some();
         let retire = confirm::retire(wire, needs_person, at, report);
-        let lead = handoffs().map(|handoff| handoff.lead).max().unwrap_or_default();
+        let outside = matches!(&kind, CredentialKind::Certificate(spec) if spec.issuer == IssuerKind::Csr);
+        let asked = outside.then_some(CSR_LEAD);
+        let lead = handoffs().map(|handoff| handoff.lead).chain(asked).max().unwrap_or_default();
         let slot = timing::Slot { certificate, needs_person, lead, retire };
         let timing = timing::timing(wire, slot, at, report);
         let guid = |(index, id): (usize, &String)| KeyId(plain::guid(id, at.key("retain").item(index), report));
@@ -137,7 +144,7 @@ impl Around<'_> {
                 .error("P040", at.key("subject").span(), "this subject is not a distinguished name (RFC 4514)")
                 .help("for instance `CN=enate-graph-mail`");
         }
-        issuer(wire, at, report);
+        let issuer = issuer(wire, at, report);
         if let Some(profile) = wire.profile.as_deref().filter(|profile| *profile != PROFILE) {
             report
                 .error(
@@ -147,11 +154,12 @@ impl Around<'_> {
                 )
                 .help("leave `profile` out: `entra-client` is built in");
         }
-        CredentialKind::Certificate(CertificateSpec { subject, key, issuer: IssuerKind::SelfSigned })
+        CredentialKind::Certificate(CertificateSpec { subject, key, issuer })
     }
 }
 
-fn issuer(wire: &Credential, at: At<'_>, report: &mut Report<'_>) {
+/// Who signs; `self-signed` stands in for what was refused.
+fn issuer(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
     let here = at.key("issuer");
     let issuer = wire.issuer.as_deref().unwrap_or("self-signed");
     if !wire.issuer_command.is_empty() && issuer != "command" {
@@ -159,20 +167,46 @@ fn issuer(wire: &Credential, at: At<'_>, report: &mut Report<'_>) {
             .error("P050", at.key("issuer_command").key_span(), "`issuer_command` belongs to `issuer = \"command\"`")
             .help("remove it");
     }
-    if issuer == "self-signed" {
-        return;
+    if let Some(name) = issuer.strip_prefix("ca:") {
+        return IssuerKind::Ca(name.to_owned());
     }
-    if LATER_ISSUERS.contains(&issuer) || issuer.starts_with("ca:") {
-        report.error("P037", here.span(), format!("`issuer = \"{issuer}\"` is not in this release")).help(
-            "use `self-signed`; Entra trusts the certificate because it is registered, not because of who signed it",
-        );
-        return;
+    match issuer {
+        "self-signed" => IssuerKind::SelfSigned,
+        "csr" => IssuerKind::Csr,
+        "command" => issuer_command(wire, at, report),
+        later if LATER_ISSUERS.contains(&later) => {
+            report.error("P037", here.span(), format!("`issuer = \"{later}\"` is not in this release")).help(
+                "use `self-signed`; Entra trusts the certificate because it is registered, not because of who signed it",
+            );
+            IssuerKind::SelfSigned
+        }
+        other => {
+            let known = ["self-signed", "csr", "command"];
+            report
+                .error("P006", here.span(), format!("`issuer` does not know \"{other}\""))
+                .suggest(suggest::did_you_mean(other, known.into_iter().chain(LATER_ISSUERS.iter().copied())))
+                .help("one of `self-signed`, `ca:NAME` (a CA of everkey.toml), `csr`, `command`");
+            IssuerKind::SelfSigned
+        }
     }
-    let known = || ["self-signed"].into_iter().chain(LATER_ISSUERS.iter().copied());
-    report
-        .error("P006", here.span(), format!("`issuer` does not know \"{issuer}\""))
-        .suggest(suggest::did_you_mean(issuer, known()))
-        .help("use `self-signed`");
+}
+
+fn issuer_command(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
+    let here = at.key("issuer_command");
+    match wire.issuer_command.first() {
+        None => {
+            report
+                .error("P005", at.key("issuer").span(), "`issuer = \"command\"` needs `issuer_command`")
+                .help("program and arguments; the request comes on its standard input, it writes the certificate");
+        }
+        Some(program) if program.is_empty() || (program.contains('/') && !program.starts_with('/')) => {
+            report
+                .error("P050", here.span(), format!("`issuer_command` must start with a program, not \"{program}\""))
+                .help("a name that is found in PATH, or the full path; never a shell line");
+        }
+        Some(_) => {}
+    }
+    IssuerKind::Command(wire.issuer_command.clone())
 }
 
 /// A client secret has none of the keys of a certificate.

@@ -78,6 +78,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::AttemptSeen { number: 1, present: false }, stay(&tried)),
         (Event::AttemptSwept { number: 1, key_id: "x".into() }, stay(&tried)),
         (Event::KeySealed { seals: Vec::new() }, to(&[Ready], Keyed)),
+        (Event::Requested { request: "CSR".into() }, stay(&[Keyed])),
         (Event::CertificateMade { fresh: fresh() }, to(&[Keyed], Certified)),
         (Event::UploadIntended { pre_image: Vec::new() }, to(&[Certified, UploadIntent], UploadIntent)),
         (Event::UploadAccepted, stay(&[UploadIntent])),
@@ -152,6 +153,16 @@ fn an_attempt_has_a_new_number_and_waits_for_the_one_under_way() {
     let again = after(&unknown, &start(2), at(2)).unwrap();
     assert_eq!((again.state, again.attempts.len()), (State::Intent, 2));
     assert!(after(&again, &start(3), at(2)).is_err(), "one is open");
+}
+
+#[test]
+fn a_key_has_one_request_and_a_new_key_a_new_one() {
+    let ask = |text: &str| Event::Requested { request: text.into() };
+    let asked = after(&keyed(IssuerKind::Csr), &ask("CSR"), at(1)).unwrap();
+    assert!(after(&asked, &ask("another"), at(2)).is_err(), "somebody may be on the way with the first");
+    let ready = Rotation { state: State::Ready, ..asked };
+    let again = after(&ready, &Event::KeySealed { seals: Vec::new() }, at(3)).unwrap();
+    assert_eq!(again.request, None);
 }
 
 #[test]

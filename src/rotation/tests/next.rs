@@ -11,6 +11,7 @@ use crate::rotation::Next;
 use crate::rotation::Rules;
 use crate::rotation::View;
 use crate::rotation::Waiting;
+use crate::rotation::certificate_due;
 use crate::rotation::guard::Clocks;
 use crate::rotation::next;
 
@@ -201,4 +202,25 @@ fn at_first_issuance_a_person_has_until_the_new_ones_own_successor() {
     let until = at(24 * 120);
     assert_eq!(next(&r, &view(at(2))), Next::Wait(Some(until), Waiting::Person));
     assert_eq!(next(&r, &view(until + mins(1))), Next::Record(Event::Superseded));
+}
+
+#[test]
+fn an_issuer_is_asked_only_with_a_request_that_is_journalled() {
+    let now = view(at(1));
+    assert_eq!(next(&keyed(IssuerKind::SelfSigned), &now), Next::Do(Action::MakeCertificate));
+    for issuer in [IssuerKind::Ca("team-ca".into()), IssuerKind::Command(vec!["sign".into()])] {
+        assert_eq!(next(&keyed(issuer.clone()), &now), Next::Do(Action::MakeRequest), "{issuer:?}");
+        let asked = Rotation { request: Some("CSR".into()), ..keyed(issuer) };
+        assert_eq!(next(&asked, &now), Next::Do(Action::MakeCertificate));
+    }
+    assert_eq!(next(&keyed(IssuerKind::Csr), &now), Next::Do(Action::MakeRequest));
+    let carried = Rotation { request: Some("CSR".into()), ..keyed(IssuerKind::Csr) };
+    assert_eq!(next(&carried, &now), Next::Wait(None, Waiting::Person), "a person brings it back");
+}
+
+#[test]
+fn the_certificate_is_due_before_overlap_and_retries_run_short() {
+    assert_eq!(certificate_due(&keyed(IssuerKind::Csr)), Some(at(24 * (30 - 14))));
+    let first = Rotation { old: Vec::new(), ..keyed(IssuerKind::Csr) };
+    assert_eq!(certificate_due(&first), None);
 }

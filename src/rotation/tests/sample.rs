@@ -89,6 +89,7 @@ pub fn planned() -> Rotation {
         }],
         attempts: Vec::new(),
         fresh: None,
+        request: None,
         pre_image: Vec::new(),
         accepted: None,
         probes: Probes::default(),
@@ -99,6 +100,16 @@ pub fn planned() -> Rotation {
         failure: None,
         finished: None,
     }
+}
+
+/// The same for a certificate, from this issuer; its key is made.
+pub fn keyed(issuer: IssuerKind) -> Rotation {
+    let spec = CertificateSpec { subject: "CN=reapit".into(), key: KeyType::Rsa3072, issuer };
+    let mut r = planned();
+    r.spec.kind = CredentialKind::Certificate(spec);
+    r.state = State::Keyed;
+    r.attempts = vec![attempt(1, at(0), Outcome::Open)];
+    r
 }
 
 pub fn attempt(number: u32, started: Timestamp, outcome: Outcome) -> Attempt {
