@@ -8,6 +8,7 @@ use super::pemtext;
 use super::pfx;
 use super::self_signed;
 use super::thumbprint;
+use crate::model::CertProfile;
 use crate::model::KeyType;
 use crate::model::PfxProfile;
 use crate::model::Thumbprint;
@@ -32,7 +33,7 @@ impl CertTool for Tool {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<MadeCertificate, PortError> {
-        Ok(self_signed::make(key, subject, start, end)?)
+        Ok(self_signed::make(key, subject, &[], &CertProfile::entra_client(), start, end)?)
     }
 
     fn pfx(
@@ -43,7 +44,7 @@ impl CertTool for Tool {
         profile: PfxProfile,
         generated: bool,
     ) -> Result<Secret, PortError> {
-        Ok(pfx::write(key, certificate, password, profile, generated)?)
+        Ok(pfx::write(key, certificate, &[], password, profile, generated)?)
     }
 
     fn key_pem(&self, key: &Secret) -> Result<Secret, PortError> {
