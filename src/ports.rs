@@ -279,10 +279,10 @@ pub struct MadeCertificate {
 pub struct Order<'a> {
     /// The request (PKCS#10), PEM. Asking twice with the same one is allowed.
     pub request: &'a str,
-    /// notBefore that is wished for; an outside CA decides by itself.
-    pub start: Timestamp,
-    /// notAfter that is wished for.
-    pub end: Timestamp,
+    /// The instant of the order.
+    pub now: Timestamp,
+    /// How long it should live; an outside CA decides by itself.
+    pub lifetime: SignedDuration,
 }
 
 /// Somebody who makes a certificate of a request: a local CA, or a command.

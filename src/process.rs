@@ -206,9 +206,15 @@ mod tests {
         let error = run(job).await.unwrap_err();
         assert!(error.contains("was killed"), "{error}");
         let pid = std::fs::read_to_string(&file).unwrap();
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        // Gone, or a zombie that its new parent has not collected yet.
-        assert!(stat.is_err() || stat.unwrap().contains(") Z "), "the child survived");
+        // Gone, or a zombie that its new parent has not collected yet; the kernel may take a moment.
+        for _ in 0..100 {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            if stat.is_err() || stat.unwrap().contains(") Z ") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the child survived");
     }
 
     #[test]

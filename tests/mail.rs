@@ -132,6 +132,7 @@ fn notice() -> Notice {
         ids: None,
         thread: "reapit-lead-imports/primary/1d2e3f40".to_owned(),
         calendar_sequence: 3,
+        request: None,
         link: Some("https://everkey.contoso.example/h/0192".to_owned()),
         merged: Vec::new(),
     }

@@ -11,6 +11,7 @@ pub mod history;
 pub mod ids;
 pub mod notice;
 pub mod people;
+pub mod profile;
 pub mod rotation;
 pub mod sink;
 
@@ -21,5 +22,6 @@ pub use history::*;
 pub use ids::*;
 pub use notice::*;
 pub use people::*;
+pub use profile::*;
 pub use rotation::*;
 pub use sink::*;

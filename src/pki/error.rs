@@ -13,9 +13,18 @@ pub enum PkiError {
     /// The cryptographic library failed: no randomness, no memory, or a fault of its own.
     #[error("{0} failed in the cryptographic library")]
     Crypto(&'static str),
-    /// A private key behind a passphrase of its own (`ENCRYPTED PRIVATE KEY`, `Proc-Type: 4,ENCRYPTED`).
-    #[error("the private key is encrypted; give a PFX with its password, or the key without a passphrase")]
+    /// The issuing CA cannot issue this, or not now.
+    #[error("the CA cannot sign: {0}")]
+    Authority(String),
+    /// A valid request for something that its profile does not allow.
+    #[error("the request is refused: {0}")]
+    Denied(String),
+    /// A private key behind a passphrase (`ENCRYPTED PRIVATE KEY`), and no password was given.
+    #[error("the private key is encrypted, and no password was given")]
     EncryptedKey,
+    /// A private key encrypted in a way that is not read.
+    #[error("the private key is encrypted in a way that is not supported ({0})")]
+    Encryption(String),
     /// What was made does not read back as what was asked for. Never expected; nothing was delivered.
     #[error("{0} does not read back as it was written")]
     ReadBack(&'static str),
@@ -45,8 +54,14 @@ pub enum PkiError {
         /// Why not, and what to write instead.
         why: String,
     },
+    /// A certificate signing request that is malformed, forged or too weak.
+    #[error("the certificate request is not valid: {0}")]
+    Request(String),
+    /// A file that asks for more than is ever done: size, nesting, key derivation.
+    #[error("the file is refused before it is read: {0}")]
+    TooMuch(String),
     /// Not PEM, DER or PFX.
-    #[error("neither PEM nor a DER certificate, key or PFX")]
+    #[error("neither PEM nor a DER certificate, request, key or PFX, or damaged")]
     Unrecognised,
     /// Dates that X.509 cannot express, or an end that is not after the start.
     #[error("validity from {start} to {end}: {why}")]
@@ -58,8 +73,8 @@ pub enum PkiError {
         /// Why not.
         why: &'static str,
     },
-    /// The password does not open the PFX (a damaged file looks the same).
-    #[error("wrong password for the PFX (or the file is damaged)")]
+    /// The password does not open the file (a damaged one looks the same).
+    #[error("wrong password (or the file is damaged)")]
     WrongPassword,
 }
 
@@ -67,17 +82,22 @@ impl PkiError {
     /// Stable word for the kind of failure, used as the code of a [`Refusal`].
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Authority(_) => "authority",
             Self::Certificate(_) => "certificate",
             Self::Crypto(_) => "crypto",
+            Self::Denied(_) => "denied",
             Self::EncryptedKey => "encrypted-key",
             Self::Issued(_) => "issued",
+            Self::Encryption(_) => "encryption",
             Self::Key => "key",
             Self::Mismatch => "mismatch",
             Self::Missing(_) => "missing",
             Self::Password(_) => "password",
             Self::Pfx(_) => "pfx",
             Self::ReadBack(_) => "read-back",
+            Self::Request(_) => "request",
             Self::Subject { .. } => "subject",
+            Self::TooMuch(_) => "too-much",
             Self::Unrecognised => "unrecognised",
             Self::Validity { .. } => "validity",
             Self::WrongPassword => "wrong-password",

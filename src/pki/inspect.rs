@@ -1,19 +1,24 @@
 //! What a file of key material holds, for people and for `everkey cert inspect`. Shows no secret.
 
-use const_oid::db::rfc5912::ID_EC_PUBLIC_KEY;
-use const_oid::db::rfc5912::RSA_ENCRYPTION;
-use const_oid::db::rfc5912::SECP_256_R_1;
-use const_oid::db::rfc5912::SECP_384_R_1;
-use der::Decode;
-use der::asn1::ObjectIdentifier;
-use der::asn1::Uint;
+use const_oid::ObjectIdentifier;
+use const_oid::db::DB;
 use jiff::Timestamp;
 use serde::Serialize;
-use x509_cert::Certificate;
+use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::ext::pkix::ExtendedKeyUsage;
+use x509_cert::ext::pkix::KeyUsage;
+use x509_cert::ext::pkix::KeyUsages;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use super::Format;
+use super::Opened;
 use super::PkiError;
+use super::keys;
 use super::load;
+use super::public_key::PublicKey;
+use super::request;
+use super::signature;
 use super::thumbprint;
 use super::x509;
 use crate::model::Thumbprint;
@@ -40,6 +45,8 @@ pub struct CertificateFacts {
     pub subject: String,
     /// Issuer, RFC 4514.
     pub issuer: String,
+    /// Whether issuer and subject are the same.
+    pub self_issued: bool,
     /// Serial number, lower-case hexadecimal without separators.
     pub serial: String,
     /// Start of validity.
@@ -48,10 +55,35 @@ pub struct CertificateFacts {
     pub not_after: Timestamp,
     /// `RSA 3072`, `EC P-256`, or the algorithm's object identifier.
     pub key_type: String,
+    /// `RSA with SHA-256`, or the algorithm's object identifier.
+    pub signature: String,
+    /// Key usages; empty when the certificate does not limit them.
+    pub key_usage: Vec<String>,
+    /// Extended key usages; empty when the certificate does not limit them.
+    pub extended_key_usage: Vec<String>,
+    /// Alternative names, each with its kind (`DNS:sync.vendor.example`).
+    pub names: Vec<String>,
+    /// Whether it is a CA's.
+    pub is_ca: bool,
     /// SHA-1 thumbprint, as Entra shows it.
     pub thumbprint: Thumbprint,
     /// SHA-256 thumbprint.
     pub thumbprint_sha256: String,
+    /// Why Entra takes no sign-in with it, its dates aside.
+    pub not_for_entra: Option<String>,
+}
+
+/// One certificate request, for people.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct RequestFacts {
+    /// Subject, RFC 4514.
+    pub subject: String,
+    /// As of a certificate.
+    pub key_type: String,
+    /// DNS names, and the kinds of others.
+    pub names: Vec<String>,
+    /// Why no CA should sign it: forged, weak, or asking for too much.
+    pub wrong: Option<String>,
 }
 
 /// What a file holds.
@@ -61,16 +93,29 @@ pub struct Inspected {
     pub format: Format,
     /// Whether a private key is there, and whose.
     pub key: KeyState,
+    /// Its kind.
+    pub key_type: Option<String>,
+    /// Whether it lay under a password.
+    pub key_was_sealed: bool,
     /// The certificates; the one that belongs to the key first, else in the order of the file.
     pub certificates: Vec<CertificateFacts>,
+    /// Certificate requests.
+    pub requests: Vec<RequestFacts>,
 }
 
-/// Tells what `bytes` hold; `password` is that of a PFX.
+/// Tells what `bytes` hold; `password` is that of a PFX or of an encrypted key.
 ///
 /// # Errors
 /// As [`open`](super::open).
 pub fn inspect(bytes: &[u8], password: Option<&Secret>) -> Result<Inspected, PkiError> {
-    let mut opened = load::open(bytes, password)?;
+    describe(load::open(bytes, password)?)
+}
+
+/// Tells what an opened file holds.
+///
+/// # Errors
+/// [`PkiError::Certificate`], [`PkiError::Request`].
+pub fn describe(mut opened: Opened) -> Result<Inspected, PkiError> {
     let key = match &opened.key {
         None => KeyState::Absent,
         Some(_) if opened.certificates.is_empty() => KeyState::Alone,
@@ -82,45 +127,99 @@ pub fn inspect(bytes: &[u8], password: Option<&Secret>) -> Result<Inspected, Pki
             }
         },
     };
+    let key_type = opened.key.as_ref().map(|key| keys::signer(key).map(|signer| signer.public_key_info()));
     let certificates = opened.certificates.iter().map(|der| facts(der)).collect::<Result<_, _>>()?;
-    Ok(Inspected { format: opened.format, key, certificates })
-}
-
-fn facts(der: &[u8]) -> Result<CertificateFacts, PkiError> {
-    let certificate = x509::read(der)?;
-    let tbs = certificate.tbs_certificate();
-    Ok(CertificateFacts {
-        subject: tbs.subject().to_string(),
-        issuer: tbs.issuer().to_string(),
-        serial: tbs.serial_number().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
-        not_before: x509::timestamp(&tbs.validity().not_before)?,
-        not_after: x509::timestamp(&tbs.validity().not_after)?,
-        key_type: key_type(&certificate),
-        thumbprint: thumbprint::sha1(der),
-        thumbprint_sha256: thumbprint::sha256(der),
+    let requests = opened.requests.iter().map(|der| request_facts(der)).collect::<Result<_, _>>()?;
+    Ok(Inspected {
+        format: opened.format,
+        key,
+        key_type: key_type.transpose()?.map(|info| PublicKey::read(&info).label()),
+        key_was_sealed: opened.key.is_some() && opened.key_was_sealed,
+        certificates,
+        requests,
     })
 }
 
-/// The kind of public key, in the words of `KeyType::label` where it is one of those.
-fn key_type(certificate: &Certificate) -> String {
-    let info = certificate.tbs_certificate().subject_public_key_info();
-    let algorithm = info.algorithm.oid;
-    if algorithm == RSA_ENCRYPTION {
-        let bits = info.subject_public_key.as_bytes().and_then(modulus_bits);
-        return bits.map_or_else(|| "RSA".to_owned(), |bits| format!("RSA {bits}"));
-    }
-    let curve = info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-    match curve {
-        Some(SECP_256_R_1) if algorithm == ID_EC_PUBLIC_KEY => "EC P-256".into(),
-        Some(SECP_384_R_1) if algorithm == ID_EC_PUBLIC_KEY => "EC P-384".into(),
-        _ => algorithm.to_string(),
+/// What a certificate (DER) says.
+///
+/// # Errors
+/// [`PkiError::Certificate`].
+pub fn facts(der: &[u8]) -> Result<CertificateFacts, PkiError> {
+    let certificate = x509::read(der)?;
+    let tbs = certificate.tbs_certificate();
+    let extensions = x509::extensions(&certificate);
+    let key = PublicKey::read(x509::part(der, x509::PUBLIC_KEY)?);
+    let usage: Option<KeyUsage> = x509::extension(extensions)?;
+    let purposes: Option<ExtendedKeyUsage> = x509::extension(extensions)?;
+    let names: Option<SubjectAltName> = x509::extension(extensions)?;
+    let basic: Option<BasicConstraints> = x509::extension(extensions)?;
+    Ok(CertificateFacts {
+        subject: tbs.subject().to_string(),
+        issuer: tbs.issuer().to_string(),
+        self_issued: x509::part(der, x509::ISSUER)? == x509::part(der, x509::SUBJECT)?,
+        serial: tbs.serial_number().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+        not_before: x509::timestamp(&tbs.validity().not_before)?,
+        not_after: x509::timestamp(&tbs.validity().not_after)?,
+        key_type: key.label(),
+        signature: signature::name(certificate.signature_algorithm().oid),
+        key_usage: usage
+            .map(|usage| usage.0.into_iter().map(usage_name).map(str::to_owned).collect())
+            .unwrap_or_default(),
+        extended_key_usage: purposes.map(|all| all.0.iter().map(purpose_name).collect()).unwrap_or_default(),
+        names: names.map(|names| names.0.iter().map(shown).collect()).unwrap_or_default(),
+        is_ca: basic.is_some_and(|basic| basic.ca),
+        thumbprint: thumbprint::sha1(der),
+        thumbprint_sha256: thumbprint::sha256(der),
+        not_for_entra: key.not_for_entra(),
+    })
+}
+
+fn request_facts(der: &[u8]) -> Result<RequestFacts, PkiError> {
+    let request = request::read_request(der)?;
+    let dns = request.dns_names.iter().map(|name| format!("DNS:{name}"));
+    Ok(RequestFacts {
+        subject: request.subject,
+        key_type: request.key_type,
+        names: dns.chain(request.other_names).collect(),
+        wrong: request.wrong,
+    })
+}
+
+fn usage_name(usage: KeyUsages) -> &'static str {
+    match usage {
+        KeyUsages::CRLSign => "cRLSign",
+        KeyUsages::DataEncipherment => "dataEncipherment",
+        KeyUsages::DecipherOnly => "decipherOnly",
+        KeyUsages::DigitalSignature => "digitalSignature",
+        KeyUsages::EncipherOnly => "encipherOnly",
+        KeyUsages::KeyAgreement => "keyAgreement",
+        KeyUsages::KeyCertSign => "keyCertSign",
+        KeyUsages::KeyEncipherment => "keyEncipherment",
+        KeyUsages::NonRepudiation => "contentCommitment",
     }
 }
 
-/// Length of the modulus of `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017).
-fn modulus_bits(public_key: &[u8]) -> Option<usize> {
-    let numbers = Vec::<Uint>::from_der(public_key).ok()?;
-    let bytes = numbers.first()?.as_bytes();
-    let leading = bytes.first()?.leading_zeros();
-    Some(bytes.len() * 8 - usize::try_from(leading).ok()?)
+/// `clientAuth`; const-oid writes `id-kp-clientAuth`.
+fn purpose_name(id: &ObjectIdentifier) -> String {
+    DB.by_oid(id).map_or_else(|| id.to_string(), |name| name.trim_start_matches("id-kp-").to_owned())
+}
+
+fn shown(name: &GeneralName) -> String {
+    match name {
+        GeneralName::DnsName(name) => format!("DNS:{}", name.as_str()),
+        GeneralName::IpAddress(octets) => format!("IP:{}", address(octets.as_bytes())),
+        GeneralName::Rfc822Name(name) => format!("email:{}", name.as_str()),
+        GeneralName::UniformResourceIdentifier(uri) => format!("URI:{}", uri.as_str()),
+        other => request::kind(other).to_owned(),
+    }
+}
+
+fn address(octets: &[u8]) -> String {
+    if let Ok(four) = <[u8; 4]>::try_from(octets) {
+        return std::net::Ipv4Addr::from(four).to_string();
+    }
+    match <[u8; 16]>::try_from(octets) {
+        Ok(sixteen) => std::net::Ipv6Addr::from(sixteen).to_string(),
+        Err(_) => "of unknown form".to_owned(),
+    }
 }

@@ -1,7 +1,6 @@
 //! What an issuer gave back for a request: the certificate for our key is found and checked.
 
 use super::PkiError;
-use super::keys;
 use super::load;
 use super::name;
 use super::thumbprint;
@@ -21,33 +20,28 @@ pub(super) fn check(key: &Secret, subject: &str, given: &[u8]) -> Result<MadeCer
         return Err(PkiError::Issued("it is larger than 1 MiB".into()));
     }
     let opened = load::open(given, None)?;
-    let public = keys::signer(key)?.public_key_info();
-    let mut others = 0;
-    for der in &opened.certificates {
-        let certificate = x509::read(der)?;
-        if x509::public_key_info(&certificate)? != public {
-            others += 1;
-            continue;
-        }
-        let tbs = certificate.tbs_certificate();
-        // A CA may add its own organisation; the name that people look for must be the one that was asked for.
-        let named = tbs.subject().to_string();
-        if common_name(subject) != common_name(&named) {
-            return Err(PkiError::Issued(format!("its subject is {named:?}, and the request asked for {subject:?}")));
-        }
-        let validity = tbs.validity();
-        return Ok(MadeCertificate {
-            der: der.clone(),
-            thumbprint: thumbprint::sha1(der),
-            thumbprint_sha256: thumbprint::sha256(der),
-            start: x509::timestamp(&validity.not_before)?,
-            end: x509::timestamp(&validity.not_after)?,
-        });
+    let Some(ours) = load::matching(key, &opened.certificates)? else {
+        return Err(PkiError::Issued(match opened.certificates.len() {
+            0 => "there is no certificate in it".into(),
+            _ => "it is for another key than the request".into(),
+        }));
+    };
+    let der = &opened.certificates[ours];
+    let certificate = x509::read(der)?;
+    let tbs = certificate.tbs_certificate();
+    // A CA may add its own organisation; the name that people look for must be the one that was asked for.
+    let named = tbs.subject().to_string();
+    if common_name(subject) != common_name(&named) {
+        return Err(PkiError::Issued(format!("its subject is {named:?}, and the request asked for {subject:?}")));
     }
-    Err(PkiError::Issued(match others {
-        0 => "there is no certificate in it".into(),
-        _ => "it is for another key than the request".into(),
-    }))
+    let validity = tbs.validity();
+    Ok(MadeCertificate {
+        der: der.clone(),
+        thumbprint: thumbprint::sha1(der),
+        thumbprint_sha256: thumbprint::sha256(der),
+        start: x509::timestamp(&validity.not_before)?,
+        end: x509::timestamp(&validity.not_after)?,
+    })
 }
 
 /// The common name in an RFC 4514 subject.

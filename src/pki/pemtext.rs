@@ -11,7 +11,12 @@ const CONFIG: EncodeConfig = EncodeConfig::new().set_line_ending(LineEnding::LF)
 
 /// A certificate's DER as PEM.
 pub(super) fn certificate(der: &[u8]) -> String {
-    pem::encode_config(&Pem::new("CERTIFICATE", der), CONFIG)
+    block("CERTIFICATE", der)
+}
+
+/// Anything that is no plain secret, as PEM.
+pub(super) fn block(label: &str, der: &[u8]) -> String {
+    pem::encode_config(&Pem::new(label, der), CONFIG)
 }
 
 /// A PKCS#8 key as PEM.

@@ -41,10 +41,17 @@ pub(super) struct Contents {
     pub(super) certificates: Vec<Vec<u8>>,
 }
 
-/// Packs key and certificate, after checking that they are one pair, and opens the result again.
+/// Rounds of key derivation behind a password.
+pub(super) fn rounds(generated: bool) -> u32 {
+    if generated { ROUNDS_GENERATED } else { ROUNDS_PERSON }
+}
+
+/// Packs key, certificate and the certificates of its issuers, after checking that key and certificate are one
+/// pair, and opens the result again.
 pub(super) fn write(
     key: &Secret,
     certificate: &[u8],
+    chain: &[Vec<u8>],
     password: &Secret,
     profile: PfxProfile,
     generated: bool,
@@ -55,15 +62,20 @@ pub(super) fn write(
     }
 
     let local_key_id = thumbprint::sha1(certificate).0;
-    let chain = PrivateKeyChain::new(
+    let all: Vec<&[u8]> = std::iter::once(certificate).chain(chain.iter().map(Vec::as_slice)).collect();
+    let certificates = all
+        .iter()
+        .map(|der| Certificate::from_der(der).map_err(|error| PkiError::Certificate(error.to_string())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let packed = PrivateKeyChain::new(
         local_key_id,
         PrivateKey::from_der(key.expose()).map_err(|_| PkiError::Key)?,
-        [Certificate::from_der(certificate).map_err(|error| PkiError::Certificate(error.to_string()))?],
+        certificates,
     );
     let mut store = KeyStore::new();
-    store.add_entry(ALIAS, KeyStoreEntry::PrivateKeyChain(chain));
+    store.add_entry(ALIAS, KeyStoreEntry::PrivateKeyChain(packed));
 
-    let rounds = if generated { ROUNDS_GENERATED } else { ROUNDS_PERSON };
+    let rounds = rounds(generated);
     let (encryption, mac) = match profile {
         PfxProfile::Legacy3des => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
         PfxProfile::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
@@ -80,7 +92,7 @@ pub(super) fn write(
 
     let back = open(written.expose(), Some(password))?;
     let same_key = matches!(back.keys.as_slice(), [only] if only.expose() == key.expose());
-    if !same_key || back.certificates != [certificate] {
+    if !same_key || back.certificates != all {
         return Err(PkiError::ReadBack("the PFX"));
     }
     Ok(written)

@@ -10,6 +10,7 @@ use super::pfx;
 use super::request;
 use super::self_signed;
 use super::thumbprint;
+use crate::model::CertProfile;
 use crate::model::KeyType;
 use crate::model::PfxProfile;
 use crate::model::Thumbprint;
@@ -34,11 +35,11 @@ impl CertTool for Tool {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<MadeCertificate, PortError> {
-        Ok(self_signed::make(key, subject, start, end)?)
+        Ok(self_signed::make(key, subject, &[], &CertProfile::entra_client(), start, end)?)
     }
 
     fn request(&self, key: &Secret, subject: &str) -> Result<String, PortError> {
-        Ok(request::make(key, subject)?)
+        Ok(pemtext::block("CERTIFICATE REQUEST", &request::make_request(key, subject, &[])?))
     }
 
     fn issued(&self, key: &Secret, subject: &str, given: &[u8]) -> Result<MadeCertificate, PortError> {
@@ -53,7 +54,7 @@ impl CertTool for Tool {
         profile: PfxProfile,
         generated: bool,
     ) -> Result<Secret, PortError> {
-        Ok(pfx::write(key, certificate, password, profile, generated)?)
+        Ok(pfx::write(key, certificate, &[], password, profile, generated)?)
     }
 
     fn key_pem(&self, key: &Secret) -> Result<Secret, PortError> {

@@ -74,7 +74,7 @@ impl Engine {
             (_, None) => return Ok(None),
             (kind, Some(request)) => {
                 self.ready().await?;
-                match self.ask(kind, Order { request, start, end: attempt.end }).await {
+                match self.ask(kind, Order { request, now: self.now(), lifetime: r.spec.lifetime }).await {
                     Ok(given) => certs.issued(&key, &spec.subject, &given).and_then(|made| self.usable(r, made)),
                     Err(error) => Err(error),
                 }

@@ -94,6 +94,11 @@ async fn first_issuance_of_a_certificate_by_patch_survives_every_crash() {
 }
 
 #[tokio::test]
+async fn first_issuance_of_a_certificate_from_a_ca_survives_every_crash() {
+    first_issuance(Kind::Ca).await;
+}
+
+#[tokio::test]
 async fn first_issuance_of_a_handoff_survives_every_crash() {
     first_issuance(Kind::Handoff).await;
 }

@@ -29,6 +29,8 @@ pub enum Kind {
     Secret,
     /// A certificate in a directory; its successor is added and it is removed by proof (addKey, removeKey).
     AddKey,
+    /// A certificate that a local CA signs.
+    Ca,
     /// A certificate whose private key is not kept: its successor comes and it leaves by PATCH.
     Patch,
     /// A client secret that a person carries.
@@ -41,6 +43,7 @@ impl Kind {
         match self {
             Self::Secret => "crash-secret",
             Self::AddKey => "crash-add-key",
+            Self::Ca => "crash-ca",
             Self::Patch => "crash-patch",
             Self::Handoff => "crash-handoff",
         }
@@ -49,7 +52,7 @@ impl Kind {
     /// How long a rotation may take when a call of unknown outcome costs it an hour.
     pub fn horizon(self) -> SignedDuration {
         match self {
-            Self::Secret | Self::AddKey | Self::Patch => SignedDuration::from_hours(8),
+            Self::Secret | Self::AddKey | Self::Ca | Self::Patch => SignedDuration::from_hours(8),
             // The old one leaves at its own end.
             Self::Handoff => SignedDuration::from_hours(24 * 62),
         }
@@ -100,6 +103,9 @@ values = {{ "/app/id" = "client_id", "/app/secret" = "secret" }}
 {TOKEN_REQUEST}"#
             ),
             Self::AddKey => certificate("until-replaced") + TOKEN_REQUEST,
+            Self::Ca => {
+                certificate("until-replaced").replace("subject", "issuer = \"ca:lab\"\nsubject") + TOKEN_REQUEST
+            }
             Self::Patch => certificate("until-delivered") + TOKEN_REQUEST,
             Self::Handoff => HANDOFF.to_owned(),
         }

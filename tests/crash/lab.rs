@@ -9,14 +9,20 @@ use everkey::clock::ManualClock;
 use everkey::emulator::Emulator;
 use everkey::emulator::Options;
 use everkey::http;
+use everkey::model::IssuerKind;
 use everkey::model::KeyType;
 use everkey::model::PfxProfile;
 use everkey::model::Thumbprint;
+use everkey::pki::Authority;
+use everkey::pki::LocalCa;
 use everkey::pki::Tool;
 use everkey::ports::CertTool;
+use everkey::ports::Issuer;
+use everkey::ports::Issuers;
 use everkey::ports::MadeCertificate;
 use everkey::ports::PortError;
 use everkey::secret::Secret;
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 pub const START: &str = "2026-11-20T09:00:00Z";
@@ -108,5 +114,24 @@ impl CertTool for PooledKeys {
 
     fn generate_password(&self) -> Result<Secret, PortError> {
         Tool.generate_password()
+    }
+}
+
+/// A local CA, `ca:lab` in policies.
+pub struct LabIssuers;
+
+static AUTHORITY: OnceLock<(Secret, Vec<u8>)> = OnceLock::new();
+
+impl Issuers for LabIssuers {
+    fn open(&self, kind: &IssuerKind) -> Result<Box<dyn Issuer>, PortError> {
+        assert_eq!(*kind, IssuerKind::Ca("lab".into()));
+        let (key, certificate) = AUTHORITY.get_or_init(|| {
+            let key = Tool.generate_key(KeyType::Rsa2048).unwrap();
+            let start: Timestamp = START.parse().unwrap();
+            let ten_years = SignedDuration::from_hours(24 * 3650);
+            let made = Authority::certificate(&key, "CN=Lab CA", start, start + ten_years).unwrap();
+            (key, made.der)
+        });
+        Ok(Box::new(LocalCa::new(Authority::open(certificate, key.duplicate())?)))
     }
 }

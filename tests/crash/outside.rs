@@ -145,7 +145,7 @@ impl Outside {
     fn read(&self, seen: &mut Seen, now: Timestamp) -> Result<(), String> {
         let path = match self.kind {
             Kind::Secret => self.sinks.join(JSON),
-            Kind::AddKey | Kind::Patch => self.sinks.join(DIRECTORY).join("app.pem"),
+            Kind::AddKey | Kind::Ca | Kind::Patch => self.sinks.join(DIRECTORY).join("app.pem"),
             Kind::Handoff => return Ok(()),
         };
         let bytes = match std::fs::read(&path) {

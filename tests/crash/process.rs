@@ -36,6 +36,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::breaker::Breaker;
+use crate::lab::LabIssuers;
 use crate::lab::PooledKeys;
 use crate::ports::Broken;
 use crate::world::SEAL_KEY;
@@ -76,6 +77,7 @@ impl<'a> Process<'a> {
             certs: Arc::new(PooledKeys),
             clock: Arc::new(world.clock.clone()),
             directory: Arc::new(Broken { breaker: Arc::clone(&breaker), inner: graph }),
+            issuers: Arc::new(LabIssuers),
             notifier: None,
             sinks: Arc::new(Broken { breaker: Arc::clone(&breaker), inner: sinks }),
             store,

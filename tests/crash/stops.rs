@@ -40,6 +40,11 @@ async fn a_secret_is_stopped_without_a_trace() {
 }
 
 #[tokio::test]
+async fn a_certificate_from_a_ca_is_stopped_without_a_trace() {
+    stopped_everywhere(Kind::Ca).await;
+}
+
+#[tokio::test]
 async fn a_certificate_is_stopped_without_a_trace() {
     stopped_everywhere(Kind::AddKey).await;
 }

@@ -3,6 +3,8 @@
 //! Needs `openssl`, `keytool` (a Java runtime) and Python with `cryptography` (`EVERKEY_TEST_PYTHON`, default
 //! `python3`); a tool that is missing is a failure.
 
+mod imports;
 mod made;
 mod read;
+mod signing;
 mod tools;

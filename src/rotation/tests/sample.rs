@@ -7,7 +7,6 @@ use crate::model::*;
 use crate::rotation::Rules;
 use crate::rotation::View;
 use crate::rotation::guard::Clocks;
-use crate::secret::Secret;
 
 /// Name of the store in tags.
 pub const INSTANCE: &str = "q7m2xa";
@@ -151,8 +150,8 @@ pub fn attached() -> Rotation {
 
 /// A sink that was read back.
 pub fn delivery(sink: &str, when: Timestamp) -> Delivery {
-    let fingerprint = Secret::from_text("delivered".to_owned()).fingerprint();
-    Delivery { sink: sink.into(), at: when, proof: Proof::ReadBack(fingerprint) }
+    let proof = serde_json::from_str(r#"{"read-back": "00ff"}"#).unwrap();
+    Delivery { sink: sink.into(), at: when, proof }
 }
 
 pub fn confirmation(sink: &str, handoff: Option<&str>, when: Timestamp) -> Confirmation {
