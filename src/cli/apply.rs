@@ -306,7 +306,13 @@ impl Job<'_> {
                 ));
             }
         }
+        let request = rotation.filter(|r| r.awaits_certificate());
+        if self.out.form() == Form::Table && request.is_some() {
+            let name = policy.name.as_str();
+            self.out.print(&format!("{name:<26} waits for your CA's certificate: everkey cert request {name}\n"));
+        }
         let state = match rotation.map(|r| r.state) {
+            _ if request.is_some() => "awaiting_certificate",
             None => "current",
             Some(State::Delivered | State::Verified) if !handoffs.is_empty() => "awaiting_handoff",
             Some(State::Confirmed | State::RetireIntent) => "confirmed",

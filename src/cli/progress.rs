@@ -107,6 +107,7 @@ impl Progress for Display {
         let shown = matches!(
             event,
             Event::Attached { .. }
+                | Event::Requested { .. }
                 | Event::Verified
                 | Event::Abandoned
                 | Event::AttemptUnknown

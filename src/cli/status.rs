@@ -81,9 +81,13 @@ pub async fn run(cli: &Cli, args: &StatusArgs, out: &Output) -> Result<u8, Error
         out.print("\n");
     }
     let waiting: Vec<&Handoff> = handoffs.iter().filter(|h| h.is_waiting()).collect();
-    out.print(&format!("{} expired, {} waiting for a person.\n", count("expired"), waiting.len()));
+    let requests: Vec<&Row> = rows.iter().filter(|row| row.code == "awaiting_certificate").collect();
+    let people = waiting.len() + requests.len();
+    out.print(&format!("{} expired, {people} waiting for a person.\n", count("expired")));
     if let Some(handoff) = waiting.first() {
         out.print(&format!("Next: everkey handoff show {}\n", handoff.id));
+    } else if let Some(row) = requests.first() {
+        out.print(&format!("Next: everkey cert request {}\n", row.policy.name));
     }
     let summary = json!({
         "expired": count("expired"), "critical": count("critical"), "warning": count("warning"), "ok": count("ok"),
@@ -132,6 +136,7 @@ fn row(
                     (format!("awaiting hand-off {}", handoff.id), "awaiting_handoff")
                 }
                 (_, State::Confirmed | State::RetireIntent, _) => (confirmed(r), "confirmed"),
+                _ if r.awaits_certificate() => ("awaiting certificate of your CA".to_owned(), "awaiting_certificate"),
                 (_, state, _) => (format!("{} under way", state.step()), "rotating"),
             };
         }

@@ -7,9 +7,11 @@ use serde::Serialize;
 
 use super::AppRef;
 use super::CertificateEntry;
+use super::CredentialKind;
 use super::CredentialSpec;
 use super::HandoffId;
 use super::IntegrationName;
+use super::IssuerKind;
 use super::KeyId;
 use super::RotationId;
 use super::SealId;
@@ -347,6 +349,12 @@ impl Rotation {
     /// The latest end among what it replaces: what consumers that never change stop at.
     pub fn old_end(&self) -> Option<Timestamp> {
         self.old.iter().filter(|old| !old.replaced).map(|old| old.end).max()
+    }
+
+    /// Whether a person has to bring the certificate of an outside CA.
+    pub fn awaits_certificate(&self) -> bool {
+        let outside = matches!(&self.spec.kind, CredentialKind::Certificate(spec) if spec.issuer == IssuerKind::Csr);
+        self.state == State::Keyed && self.request.is_some() && outside
     }
 
     /// The attempt under way or the last one.

@@ -151,6 +151,9 @@ pub fn progress(r: &Rotation) -> String {
     if let Some(failure) = &r.failure {
         return format!("rotation {} at {}: {}", r.id, r.state.step(), failure.problem.summary);
     }
+    if r.awaits_certificate() {
+        return format!("rotation {}: its request waits for a certificate of your CA", r.id);
+    }
     match r.state {
         State::Attached => format!("rotation {}: being proven by sign-in", r.id),
         State::Delivered => format!("rotation {}: delivered, waiting for confirmation", r.id),

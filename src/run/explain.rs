@@ -335,6 +335,13 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "Remove the one that nobody uses; everkey removes only what it made.",
     ),
     (
+        "R041",
+        "the CA has not answered",
+        "The certificate for the request should be back by now, so that the overlap and the retries still fit.",
+        "`everkey cert request NAME` shows the request; `everkey cert answer NAME FILE` brings the certificate back.",
+    ),
+    ("R042", "no request waits", "No certificate request of it waits for an answer.", "See `everkey status`."),
+    (
         "R030",
         "not ours",
         "everkey removes only what its journal proves it made.",

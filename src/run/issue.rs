@@ -12,17 +12,18 @@ use crate::model::CredentialKind;
 use crate::model::Entry;
 use crate::model::Event;
 use crate::model::Fresh;
+use crate::model::IntegrationName;
 use crate::model::IssuerKind;
 use crate::model::KeyId;
 use crate::model::Notice;
 use crate::model::NoticeRequest;
 use crate::model::Rotation;
 use crate::model::SlotName;
-use crate::model::State;
 use crate::ports::MadeCertificate;
 use crate::ports::Order;
 use crate::ports::PortError;
 use crate::ports::Refusal;
+use crate::ports::Store;
 use crate::rotation;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
@@ -119,12 +120,12 @@ impl Engine {
     /// `R042` when no request waits; what is wrong with the certificate.
     pub async fn take_certificate(
         &self,
-        integration: &crate::model::IntegrationName,
+        integration: &IntegrationName,
         slot: Option<&SlotName>,
         given: &[u8],
         by: &str,
     ) -> Result<Rotation, RunError> {
-        let r = self.waiting_request(integration, slot).await?;
+        let r = waiting_request(self.ports.store.as_ref(), integration, slot).await?;
         let CredentialKind::Certificate(spec) = &r.spec.kind else { return Err(no_request(integration).into()) };
         let key = self.sealed_key(&r).await?;
         let made = self
@@ -145,43 +146,38 @@ impl Engine {
         self.commit(&r, &Event::CertificateMade { fresh }, commit).await
     }
 
-    /// The rotation whose request waits for a person.
-    ///
-    /// # Errors
-    /// `R042` when there is none, or more than one without a `slot`.
-    pub async fn waiting_request(
-        &self,
-        integration: &crate::model::IntegrationName,
-        slot: Option<&SlotName>,
-    ) -> Result<Rotation, RunError> {
-        let mut waiting: Vec<Rotation> = self
-            .ports
-            .store
-            .rotations(integration)
-            .await?
-            .into_iter()
-            .filter(|r| r.state == State::Keyed && r.request.is_some() && slot.is_none_or(|slot| *slot == r.spec.slot))
-            .collect();
-        match (waiting.pop(), waiting.is_empty()) {
-            (Some(one), true) => Ok(one),
-            (None, _) => Err(no_request(integration).into()),
-            (Some(_), false) => Err(Error::new(
-                Class::Usage,
-                "R042",
-                format!("{integration} has more than one certificate request that waits"),
-            )
-            .help(format!("name the slot: {integration}/SLOT"))
-            .into()),
-        }
-    }
-
     async fn sealed_key(&self, r: &Rotation) -> Result<Secret, RunError> {
         let attempt = r.attempt().map_or(0, |attempt| attempt.number);
         Ok(self.ports.store.unseal(&seals::id(r.id, attempt, seals::PRIVATE_KEY), &r.app).await?)
     }
 }
 
-fn no_request(integration: &crate::model::IntegrationName) -> Error {
+/// The rotation of `integration` whose request waits for a person.
+///
+/// # Errors
+/// `R042` when there is none, or more than one without a `slot`.
+pub async fn waiting_request(
+    store: &dyn Store,
+    integration: &IntegrationName,
+    slot: Option<&SlotName>,
+) -> Result<Rotation, RunError> {
+    let mut waiting: Vec<Rotation> = store
+        .rotations(integration)
+        .await?
+        .into_iter()
+        .filter(|r| r.awaits_certificate() && slot.is_none_or(|slot| *slot == r.spec.slot))
+        .collect();
+    match (waiting.pop(), waiting.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (None, _) => Err(no_request(integration).into()),
+        (Some(_), false) => {
+            let what = format!("{integration} has more than one certificate request that waits");
+            Err(Error::new(Class::Usage, "R042", what).help(format!("name the slot: {integration}/SLOT")).into())
+        }
+    }
+}
+
+fn no_request(integration: &IntegrationName) -> Error {
     Error::new(Class::Failed, "R042", format!("no certificate request of {integration} waits for an answer"))
         .help("see where it stands: everkey status")
 }

@@ -8,7 +8,7 @@ mod act;
 mod deliver;
 pub mod engine;
 pub mod explain;
-mod issue;
+pub mod issue;
 pub mod observe;
 pub mod people;
 pub mod progress;

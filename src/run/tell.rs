@@ -249,7 +249,7 @@ fn situation(
         return (situation, r.old_end());
     }
     match r.state {
-        State::Keyed if r.request.is_some() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
+        _ if r.awaits_certificate() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
             (overdue_request(r, now), r.old_end())
         }
         // The old one has ended this instant; the engine says so itself with its next step.
@@ -291,7 +291,7 @@ fn overdue_request(r: &Rotation, now: Timestamp) -> Situation {
     let problem = Problem {
         code: "R041".into(),
         summary: "the certificate for the request has not come back".into(),
-        fix: Some(format!("everkey cert import --for {} FILE", r.integration)),
+        fix: Some(format!("everkey cert answer {} FILE", r.integration)),
         request_id: None,
     };
     let since = rotation::certificate_due(r).unwrap_or(now);

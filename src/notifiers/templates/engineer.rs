@@ -105,7 +105,7 @@ fn commands(notice: &Notice) -> Vec<String> {
     match notice.kind {
         NoticeKind::Done | NoticeKind::Resolved => vec![format!("everkey history {name}")],
         NoticeKind::CertificateRequest => {
-            vec![format!("everkey cert csr --for {name}"), format!("everkey cert import --for {name} FILE")]
+            vec![format!("everkey cert request {name}"), format!("everkey cert answer {name} FILE")]
         }
         // The fix of a credential that somebody else replaced is its own command.
         NoticeKind::Reminder if notice.problem.is_some() => vec![format!("everkey show {name}")],
