@@ -135,17 +135,15 @@ impl Request {
     fn take(&mut self, extension: &Extension) -> Result<Option<String>, String> {
         let value = extension.extn_value.as_bytes();
         let unreadable = |error: der::Error| format!("{}: {error}", label(extension.extn_id));
-        match extension.extn_id {
+        let refused = match extension.extn_id {
             ID_CE_BASIC_CONSTRAINTS => {
-                if BasicConstraints::from_der(value).map_err(unreadable)?.ca {
-                    return Ok(Some("it asks to become a CA itself (basicConstraints CA:TRUE)".into()));
-                }
+                let ca = BasicConstraints::from_der(value).map_err(unreadable)?.ca;
+                ca.then_some("it asks to become a CA itself (basicConstraints CA:TRUE)")
             }
             ID_CE_KEY_USAGE => {
                 let usage = KeyUsage::from_der(value).map_err(unreadable)?;
-                if usage.key_cert_sign() || usage.crl_sign() {
-                    return Ok(Some("it asks for the key usage of a CA (keyCertSign or cRLSign)".into()));
-                }
+                let of_a_ca = usage.key_cert_sign() || usage.crl_sign();
+                of_a_ca.then_some("it asks for the key usage of a CA (keyCertSign or cRLSign)")
             }
             ID_CE_SUBJECT_ALT_NAME => {
                 for name in SubjectAltName::from_der(value).map_err(unreadable)?.0 {
@@ -156,10 +154,10 @@ impl Request {
                 }
                 return Ok(None);
             }
-            _ => {}
-        }
+            _ => None,
+        };
         self.ignored.push(label(extension.extn_id));
-        Ok(None)
+        Ok(refused.map(str::to_owned))
     }
 }
 

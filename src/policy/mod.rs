@@ -26,6 +26,7 @@ mod render;
 mod reroot;
 mod secrets;
 mod shape;
+mod tool_certs;
 mod tool_parts;
 mod tree;
 mod types;

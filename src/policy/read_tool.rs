@@ -9,7 +9,6 @@ use crate::model::TenantId;
 
 use super::Auth;
 use super::Cloud;
-use super::LocalCa;
 use super::Read;
 use super::Seal;
 use super::SecretSource;
@@ -114,10 +113,6 @@ fn config(path: &Path, text: &str, file: &wire::ToolFile, at: At<'_>, report: &m
             .error("P005", at.span(), "`[tenants.NAME]` is missing from the file")
             .help("describe the tenant everkey works in");
     }
-    let cas = file.ca.iter().map(|(name, wire)| {
-        let certificate = base.path(wire.certificate.as_deref().unwrap_or_default());
-        (name.clone(), LocalCa { certificate, key: base.source(wire.key_file.as_deref().unwrap_or_default()) })
-    });
     ToolConfig {
         file: path.to_owned(),
         digest: read::digest(text),
@@ -127,7 +122,8 @@ fn config(path: &Path, text: &str, file: &wire::ToolFile, at: At<'_>, report: &m
         defaults: super::tool_parts::defaults(file, at, report),
         alerts: super::tool_parts::alerts(file.alerts.as_ref(), &base, at.key("alerts"), report),
         mail: file.mail.as_ref().map(|wire| super::tool_parts::mail(wire, &base, at.key("mail"), report)),
-        ca: cas.collect(),
+        ca: super::tool_certs::authorities(&file.ca, &base, at.key("ca"), report),
+        profiles: super::tool_certs::profiles(&file.profiles, at.key("profiles"), report),
         serve: file.serve.as_ref().map(|wire| super::tool_parts::serve(wire, at.key("serve"), report)),
         tenants,
     }

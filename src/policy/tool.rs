@@ -12,6 +12,7 @@ use jiff::civil::Weekday;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::CertProfile;
 use crate::model::ClientId;
 use crate::model::TenantId;
 
@@ -251,6 +252,8 @@ pub struct LocalCa {
     pub certificate: PathBuf,
     /// Private key.
     pub key: SecretSource,
+    /// Its password; `None`: the key lies open.
+    pub key_password: Option<SecretSource>,
 }
 
 /// The dashboard and API.
@@ -285,6 +288,8 @@ pub struct ToolConfig {
     pub mail: Option<Mail>,
     /// Local CAs by name.
     pub ca: BTreeMap<String, LocalCa>,
+    /// Certificate profiles by name, the built-in one among them.
+    pub profiles: BTreeMap<String, CertProfile>,
     /// The dashboard and API.
     pub serve: Option<Serve>,
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use everkey::model::CertProfile;
+use everkey::model::NameRule;
 use everkey::policy;
 use everkey::policy::Auth;
 use everkey::policy::Cloud;
@@ -78,6 +80,14 @@ ca_file = "smtp-ca.pem"
 [ca.team-ca]
 certificate = "/etc/everkey/team-ca.pem"
 key_file = "credential:team_ca_key"
+key_password_file = "team-ca.password"
+
+[profiles.web-client]
+key_usage = ["digital-signature", "key-encipherment"]
+extended_key_usage = ["client-auth", "server-auth"]
+dns_names = "required"
+wildcards = true
+max_lifetime = "90d"
 
 [serve]
 listen = "127.0.0.1:8080"
@@ -119,7 +129,13 @@ fn every_key_of_the_contract_is_read() {
     let mail = tool.mail.unwrap();
     assert_eq!((mail.auth, mail.tls, mail.port), (Some(MailAuth::Password), Tls::Starttls, 587));
     assert_eq!(mail.password, Some(SecretSource::Credential("smtp_password".into())));
-    assert_eq!(tool.ca["team-ca"].key, SecretSource::Credential("team_ca_key".into()));
+    let ca = &tool.ca["team-ca"];
+    assert_eq!(ca.key, SecretSource::Credential("team_ca_key".into()));
+    assert_eq!(ca.key_password, Some(SecretSource::File("/etc/everkey/team-ca.password".into())));
+    let profile = &tool.profiles["web-client"];
+    assert_eq!((profile.key_usage.len(), profile.extended_key_usage.len()), (2, 2));
+    assert_eq!((profile.dns_names, profile.wildcards, profile.max_days), (NameRule::Required, true, 90));
+    assert_eq!(tool.profiles["entra-client"], CertProfile::entra_client());
 }
 
 #[test]
@@ -162,4 +178,28 @@ fn secrets_have_two_ways_and_exactly_one_counts() {
     let found = policy::read_tool(Path::new("everkey.toml"), &both);
     assert_eq!(found.diagnostics[0].code, "P050");
     assert!(found.value.is_none());
+}
+
+#[test]
+fn authorities_and_profiles_that_contradict_themselves() {
+    let base = "version = 1\n[tenants.t]\ntenant_id = '8f0c1d52-0000-4000-8000-0000000031aa'\nauth = 'azure-cli'\n";
+    for (text, code) in [
+        ("[ca.x]\nkey_file = 'k'", "P005"),
+        ("[ca.x]\ncertificate = 'c'", "P005"),
+        ("[ca.X]\ncertificate = 'c'\nkey_file = 'k'", "P008"),
+        ("[ca.x]\ncertificate = 'c'\nkey_file = 'k'\nkey_password_file = 'a'\nkey_password_env = 'B'", "P050"),
+        ("[ca.x]\ncertificate = 'c'\nkey_file = 'k'\nkey_password = 'secret'", "P003"),
+        ("[profiles.entra-client]\nwildcards = true", "P050"),
+        ("[profiles.x]\nkey_usage = []", "P054"),
+        ("[profiles.x]\nkey_usage = ['key-cert-sign']", "P006"),
+        ("[profiles.x]\nmax_lifetime = '399d'", "P054"),
+        ("[profiles.x]\nmax_lifetime = '12h'", "P054"),
+        ("[profiles.x]\nmax_lifetime = 'long'", "P010"),
+        ("[profiles.x]\ndns_names = 'forbidden'\nwildcards = true", "P050"),
+        ("[profiles.x]\nwildcard = true", "P003"),
+    ] {
+        let found = policy::read_tool(Path::new("everkey.toml"), &format!("{base}{text}\n"));
+        let codes: Vec<&str> = found.diagnostics.iter().map(|found| found.code).collect();
+        assert!(found.value.is_none() && codes == [code], "{text}: {codes:?}");
+    }
 }

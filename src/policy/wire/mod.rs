@@ -81,12 +81,25 @@ macro_rules! words {
     };
 }
 
+/// A list of key usages.
+pub(crate) fn key_uses(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": key_use(generator) })
+}
+
+/// A list of extended key usages.
+pub(crate) fn purposes(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "array", "items": purpose(generator) })
+}
+
 words! {
     audience: crate::model::Audience = ["single", "multi", "multi+personal", "personal"];
     cer_encoding: crate::model::CerEncoding = ["base64", "der"];
     confirm_method: crate::model::ConfirmMethod = ["overlap", "person", "sign-in-report", "token-request"];
     consent: crate::model::Consent = ["grant", "link", "none"];
     keep_private_key: crate::model::KeepPrivateKey = ["until-delivered", "until-replaced"];
+    key_use: crate::model::KeyUse = ["content-commitment", "data-encipherment", "digital-signature", "key-agreement", "key-encipherment"];
+    name_rule: crate::model::NameRule = ["forbidden", "optional", "required"];
+    purpose: crate::model::Purpose = ["client-auth", "server-auth"];
     key_type: crate::model::KeyType = ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"];
     mailbox_method: super::MailboxMethod = ["access-policy", "rbac"];
     mode: super::Mode = ["watch", "alert", "rotate"];

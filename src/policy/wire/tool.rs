@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::KeyUse;
+use crate::model::NameRule;
+use crate::model::Purpose;
 use crate::policy::Channel;
 use crate::policy::MailAuth;
 use crate::policy::Mode;
@@ -43,6 +46,9 @@ pub(crate) struct ToolFile {
     /// Local issuing CAs by name.
     #[serde(default)]
     pub ca: BTreeMap<String, Ca>,
+    /// Certificate profiles by name, beside the built-in `entra-client`.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
     /// The dashboard and API.
     pub serve: Option<Serve>,
 }
@@ -229,9 +235,36 @@ pub(crate) struct Ca {
     /// PEM file.
     #[schemars(required)]
     pub certificate: Option<String>,
-    /// Private key: a path, or `credential:NAME`.
+    /// Private key, PEM: a path, or `credential:NAME`.
     #[schemars(required)]
     pub key_file: Option<String>,
+    /// Password of the private key: a path, or `credential:NAME`.
+    pub key_password_file: Option<String>,
+    /// Password of the private key: name of an environment variable.
+    pub key_password_env: Option<String>,
+}
+
+/// A certificate profile: what a certificate says besides key, subject and names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Profile {
+    /// Key usages; default `digital-signature`.
+    #[serde(default)]
+    #[schemars(schema_with = "super::key_uses")]
+    pub key_usage: Option<Vec<KeyUse>>,
+    /// Extended key usages; default `client-auth`.
+    #[serde(default)]
+    #[schemars(schema_with = "super::purposes")]
+    pub extended_key_usage: Option<Vec<Purpose>>,
+    /// DNS names of a request; default `optional`.
+    #[serde(default)]
+    #[schemars(schema_with = "super::name_rule")]
+    pub dns_names: Option<NameRule>,
+    /// Allow names such as `*.contoso.example`; default false.
+    #[serde(default)]
+    pub wildcards: bool,
+    /// Longest validity, whole days; default `398d`.
+    pub max_lifetime: Option<String>,
 }
 
 /// The dashboard and API.
