@@ -1,5 +1,6 @@
 //! The one place that names concrete adapters: configuration in, ports out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -27,6 +28,7 @@ use crate::notifiers::SmtpTls;
 use crate::pki;
 use crate::policy::Auth;
 use crate::policy::Cloud;
+use crate::policy::LocalCa;
 use crate::policy::Mail;
 use crate::policy::SecretSource;
 use crate::policy::StoreUrl;
@@ -99,7 +101,7 @@ pub async fn assemble_with(
         certs: Arc::new(pki::Tool),
         clock,
         directory: connected.graph,
-        issuers: Arc::new(Signers),
+        issuers: Arc::new(Signers { authorities: settings.tool.ca.clone() }),
         notifier,
         sinks: Arc::new(sinks),
         store,
@@ -108,8 +110,10 @@ pub async fn assemble_with(
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
 }
 
-/// Everybody who signs certificates for this installation.
-struct Signers;
+/// Everybody who signs certificates for this installation. The key of a CA is read when it signs, and not before.
+struct Signers {
+    authorities: BTreeMap<String, LocalCa>,
+}
 
 impl Issuers for Signers {
     fn open(&self, kind: &IssuerKind) -> std::result::Result<Box<dyn Issuer>, PortError> {
@@ -117,10 +121,40 @@ impl Issuers for Signers {
             |message: String| PortError::Refused(Refusal { code: "issuer".into(), message, ..Refusal::default() });
         match kind {
             IssuerKind::Command(argv) => Ok(Box::new(pki::CommandIssuer::new(argv.clone()))),
-            IssuerKind::Ca(name) => Err(refused(format!("everkey.toml has no [ca.{name}]"))),
+            IssuerKind::Ca(name) => {
+                let ca = self.authorities.get(name);
+                let ca = ca.ok_or_else(|| refused(format!("everkey.toml has no [ca.{name}]")))?;
+                let authority = authority(ca).map_err(|error| {
+                    PortError::Local(format!("the CA {name} cannot be used: {error}{}", because(&error)))
+                })?;
+                Ok(Box::new(pki::LocalCa::new(authority)))
+            }
             IssuerKind::Csr | IssuerKind::SelfSigned => Err(refused("nobody is asked for this certificate".into())),
         }
     }
+}
+
+fn because(error: &Error) -> String {
+    error.why.iter().map(|why| format!(": {why}")).collect()
+}
+
+/// The CA that `[ca.NAME]` describes.
+///
+/// # Errors
+/// `C010` for its files, `C015` for what is in them.
+pub fn authority(ca: &LocalCa) -> Result<pki::Authority> {
+    let wrong = |error: pki::PkiError| {
+        Error::new(Class::Config, "C015", "the CA of everkey.toml cannot be used")
+            .why(error)
+            .help("check certificate, key_file and key_password_file of its [ca.NAME]")
+    };
+    let certificate = config::read_bytes(&ca.certificate, "the CA certificate")?;
+    let der = pki::open(&certificate, None).map_err(wrong)?.certificates.into_iter().next();
+    let der = der.ok_or_else(|| wrong(pki::PkiError::Missing("certificate")))?;
+    let password = ca.key_password.as_ref().map(|source| config::secret(source, "the password of the CA key"));
+    let sealed = config::secret(&ca.key, "the CA key")?;
+    let key = pki::open(sealed.expose(), password.transpose()?.as_ref()).map_err(wrong)?.key;
+    pki::Authority::open(&der, key.ok_or_else(|| wrong(pki::PkiError::Missing("private key")))?).map_err(wrong)
 }
 
 /// Graph and the token endpoint of one identity.

@@ -212,7 +212,7 @@ mod tests {
             if stat.is_err() || stat.unwrap().contains(") Z ") {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("the child survived");
     }

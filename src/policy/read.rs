@@ -144,8 +144,14 @@ fn draft(path: &Path, text: &str, tool: &ToolConfig, report: &mut Report<'_>) ->
     let app = check::app::app(&file, &title, permissions, at, report);
     let people = check::people::people(&file, tool, at, report);
     let impact = check::people::impact(&file, mode, at, report);
-    let around =
-        check::credential::Around { name: &name, title: &title, mode, audience: app.audience, people: &people };
+    let around = check::credential::Around {
+        name: &name,
+        title: &title,
+        mode,
+        audience: app.audience,
+        people: &people,
+        cas: &tool.ca,
+    };
     let credentials = around.credentials(&file, at, report);
     let calendar = calendar(&file, tool, at, report);
     let owns_app = !file.shared || file.app.as_ref().is_some_and(|app| app.display_name.is_some());

@@ -204,6 +204,12 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "See the message for what to use instead.",
     ),
     (
+        "C015",
+        "a CA that cannot be used",
+        "The certificate or key of [ca.NAME] is missing, does not fit, or does not open with its password.",
+        "Check the three paths; `everkey cert inspect` shows what a file holds.",
+    ),
+    (
         "D010",
         "the demo failed",
         "One of the three figures is not zero, or a part of the demo could not start.",

@@ -20,6 +20,9 @@ version = 1
 tenant_id = "8f0c1d52-0000-4000-8000-0000000031aa"
 client_id = "3f0c1d52-0000-4000-8000-00000000e0e0"
 auth = "workload-identity"
+[ca.lab]
+certificate = "ca.pem"
+key_file = "ca.key"
 "#;
 
 /// What is rotated, and how it reaches its consumer.

@@ -179,6 +179,7 @@ pub fn notice(key: &str) -> Notice {
         ids: None,
         thread: "t-1".into(),
         calendar_sequence: 0,
+        request: None,
         link: None,
         merged: Vec::new(),
     }

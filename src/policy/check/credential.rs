@@ -1,5 +1,7 @@
 //! `[[credential]]`: one slot of an integration.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use crate::model::Audience;
@@ -13,6 +15,7 @@ use crate::model::KeyType;
 use crate::model::People;
 use crate::model::Prove;
 use crate::model::SlotName;
+use crate::policy::LocalCa;
 use crate::policy::Mode;
 use crate::policy::diagnostics::Report;
 use crate::policy::suggest;
@@ -33,6 +36,7 @@ pub(crate) struct Around<'a> {
     pub mode: Mode,
     pub audience: Audience,
     pub people: &'a People,
+    pub cas: &'a BTreeMap<String, LocalCa>,
 }
 
 /// Issuers of `policy.md` that this release cannot use.
@@ -144,7 +148,7 @@ impl Around<'_> {
                 .error("P040", at.key("subject").span(), "this subject is not a distinguished name (RFC 4514)")
                 .help("for instance `CN=enate-graph-mail`");
         }
-        let issuer = issuer(wire, at, report);
+        let issuer = issuer(wire, self.cas, at, report);
         if let Some(profile) = wire.profile.as_deref().filter(|profile| *profile != PROFILE) {
             report
                 .error(
@@ -159,7 +163,7 @@ impl Around<'_> {
 }
 
 /// Who signs; `self-signed` stands in for what was refused.
-fn issuer(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
+fn issuer(wire: &Credential, cas: &BTreeMap<String, LocalCa>, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
     let here = at.key("issuer");
     let issuer = wire.issuer.as_deref().unwrap_or("self-signed");
     if !wire.issuer_command.is_empty() && issuer != "command" {
@@ -168,6 +172,12 @@ fn issuer(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> IssuerKind 
             .help("remove it");
     }
     if let Some(name) = issuer.strip_prefix("ca:") {
+        if !cas.contains_key(name) {
+            report
+                .error("P006", here.span(), format!("everkey.toml has no [ca.{name}]"))
+                .suggest(suggest::did_you_mean(name, cas.keys().map(String::as_str)))
+                .help("make one with `everkey ca init`, and add what it prints to everkey.toml");
+        }
         return IssuerKind::Ca(name.to_owned());
     }
     match issuer {
