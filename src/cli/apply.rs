@@ -306,7 +306,7 @@ impl Job<'_> {
                 ));
             }
         }
-        let request = rotation.filter(|r| r.awaits_certificate());
+        let request = rotation.filter(|r| r.waits_for_certificate());
         if self.out.form() == Form::Table && request.is_some() {
             let name = policy.name.as_str();
             self.out.print(&format!("{name:<26} waits for your CA's certificate: everkey cert request {name}\n"));

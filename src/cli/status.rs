@@ -136,7 +136,9 @@ fn row(
                     (format!("awaiting hand-off {}", handoff.id), "awaiting_handoff")
                 }
                 (_, State::Confirmed | State::RetireIntent, _) => (confirmed(r), "confirmed"),
-                _ if r.awaits_certificate() => ("awaiting certificate of your CA".to_owned(), "awaiting_certificate"),
+                _ if r.waits_for_certificate() => {
+                    ("awaiting certificate of your CA".to_owned(), "awaiting_certificate")
+                }
                 (_, state, _) => (format!("{} under way", state.step()), "rotating"),
             };
         }

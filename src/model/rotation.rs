@@ -352,7 +352,7 @@ impl Rotation {
     }
 
     /// Whether a person has to bring the certificate of an outside CA.
-    pub fn awaits_certificate(&self) -> bool {
+    pub fn waits_for_certificate(&self) -> bool {
         let outside = matches!(&self.spec.kind, CredentialKind::Certificate(spec) if spec.issuer == IssuerKind::Csr);
         self.state == State::Keyed && self.request.is_some() && outside
     }

@@ -151,7 +151,7 @@ pub fn progress(r: &Rotation) -> String {
     if let Some(failure) = &r.failure {
         return format!("rotation {} at {}: {}", r.id, r.state.step(), failure.problem.summary);
     }
-    if r.awaits_certificate() {
+    if r.waits_for_certificate() {
         return format!("rotation {}: its request waits for a certificate of your CA", r.id);
     }
     match r.state {

@@ -165,7 +165,7 @@ pub async fn waiting_request(
         .rotations(integration)
         .await?
         .into_iter()
-        .filter(|r| r.awaits_certificate() && slot.is_none_or(|slot| *slot == r.spec.slot))
+        .filter(|r| r.waits_for_certificate() && slot.is_none_or(|slot| *slot == r.spec.slot))
         .collect();
     match (waiting.pop(), waiting.is_empty()) {
         (Some(one), true) => Ok(one),

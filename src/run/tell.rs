@@ -249,7 +249,7 @@ fn situation(
         return (situation, r.old_end());
     }
     match r.state {
-        _ if r.awaits_certificate() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
+        _ if r.waits_for_certificate() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
             (overdue_request(r, now), r.old_end())
         }
         // The old one has ended this instant; the engine says so itself with its next step.
