@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use crate::model::Handoff;
 use crate::model::Notice;
 
+pub use build::operation;
 pub use build::test_notice;
 pub use build::welcome;
 pub use days::due_date;

@@ -341,6 +341,44 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "Remove it by hand if nobody needs it.",
     ),
     (
+        "C014",
+        "cannot listen",
+        "The address of --listen or [serve] is taken, not this machine's, or forbidden.",
+        "Choose another address.",
+    ),
+    (
+        "C015",
+        "needs a restart",
+        "A reload keeps the store, its seal key and the tenant: the daemon holds them open.",
+        "Restart the daemon to take the change over.",
+    ),
+    (
+        "R042",
+        "cannot be enabled yet",
+        "`mode = \"rotate\"` asks more of a policy than watching does: what stops, where the credential goes, and an \
+         application that is there.",
+        "Put right what the message lists, then run `everkey enable` again.",
+    ),
+    (
+        "R043",
+        "not rotated",
+        "Under `mode = \"watch\"` or `\"alert\"` everkey changes nothing in Entra.",
+        "Run `everkey enable NAME`, which sets the mode in the policy.",
+    ),
+    (
+        "R040",
+        "everkey sees nothing",
+        "The daemon has had no successful look at the tenant for 26 hours: an expiry could pass unseen.",
+        "Look at its log and at `everkey plan`, which shows the same error with its fix.",
+    ),
+    (
+        "R041",
+        "reload refused",
+        "SIGHUP asked the daemon to read configuration and policies again, and something in them is wrong. It goes on \
+         with what it had.",
+        "See every problem with `everkey validate`, correct it, and send SIGHUP again.",
+    ),
+    (
         "S010",
         "this machine refuses",
         "A file, directory or command of a sink cannot be used. Old content is intact.",

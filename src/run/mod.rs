@@ -7,6 +7,7 @@
 mod act;
 mod deliver;
 pub mod engine;
+mod execute;
 pub mod explain;
 pub mod observe;
 pub mod people;
@@ -30,6 +31,7 @@ pub use explain::explain;
 pub use progress::Progress;
 pub use progress::Quiet;
 pub use setup::EngineOptions;
+pub use setup::Limits;
 pub use setup::Pace;
 pub use setup::Ports;
 pub use setup::RunError;
