@@ -74,25 +74,22 @@ impl Engine {
         let date = end.checked_sub(rotation.spec.rotate_before).unwrap_or(rotation.planned);
         let spread = |day| gate::spread(rotation.integration.as_str(), day, limits.jitter);
         let start = gate::start(calendar, date.min(rotation.planned), now, spread);
-        if start > now || self.started_today(calendar, policies, now).await? < limits.new_per_day {
-            return Ok(start);
-        }
-        let tomorrow = now.to_zoned(calendar.zone()).tomorrow().and_then(|day| day.start_of_day());
-        Ok(tomorrow.map_or(Timestamp::MAX, |day| gate::start(calendar, day.timestamp(), now, spread)))
+        // The start that used the limit up: the next one comes at the first fire of a later day.
+        let last = self.starts(policies).await?.into_iter().nth_back(limits.new_per_day.max(1) as usize - 1);
+        let later = last.and_then(|at| at.to_zoned(calendar.zone()).tomorrow().and_then(|day| day.start_of_day()).ok());
+        Ok(later.map_or(start, |day| start.max(gate::start(calendar, day.timestamp(), now, spread))))
     }
 
-    /// Successors whose first attempt began on the local day of `now`, urgent ones counted too.
-    async fn started_today(&self, calendar: &Calendar, policies: &[Policy], now: Timestamp) -> Result<u32, RunError> {
-        let zone = calendar.zone();
-        let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
-        let mut started = 0;
+    /// When successors began, urgent ones too; oldest first.
+    async fn starts(&self, policies: &[Policy]) -> Result<Vec<Timestamp>, RunError> {
+        let mut starts = Vec::new();
         for policy in policies {
-            for rotation in self.ports.store.rotations(&policy.name).await? {
-                let first = rotation.attempts.first().filter(|_| !rotation.old.is_empty());
-                started += u32::from(first.is_some_and(|attempt| day(attempt.started) == day(now)));
-            }
+            let rotations = self.ports.store.rotations(&policy.name).await?;
+            let successors = rotations.iter().filter(|rotation| !rotation.old.is_empty());
+            starts.extend(successors.filter_map(|rotation| Some(rotation.attempts.first()?.started)));
         }
-        Ok(started)
+        starts.sort_unstable();
+        Ok(starts)
     }
 
     /// When the calendar lets the old credentials of a rotation leave: at the first fire after their time has come.

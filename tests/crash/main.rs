@@ -10,6 +10,7 @@ mod kinds;
 mod lab;
 mod mutants;
 mod outside;
+mod pace;
 mod ports;
 mod process;
 mod quirks;
