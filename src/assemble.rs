@@ -78,6 +78,25 @@ pub async fn assemble_with(
     given: Option<Arc<dyn Clock>>,
     patience: Patience,
 ) -> Result<Assembled> {
+    let given = given.map(|clock| (clock, " Clock: moved by everkey.".to_owned()));
+    build(settings, given, None, patience).await
+}
+
+/// The same once more for a daemon that reloads: clock and store stay those it has.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn reassemble(settings: &Settings, before: &Assembled) -> Result<Assembled> {
+    let clock = (Arc::clone(&before.ports.clock), before.clock_note.clone());
+    build(settings, Some(clock), Some(Arc::clone(&before.ports.store)), Patience::default()).await
+}
+
+async fn build(
+    settings: &Settings,
+    given: Option<(Arc<dyn Clock>, String)>,
+    kept: Option<Arc<dyn Store>>,
+    patience: Patience,
+) -> Result<Assembled> {
     let endpoints = endpoints(&settings.tenant.cloud);
     let ca_pem = ca(&settings.tenant.cloud)?;
     let client = http::Client::new(&http::Options {
@@ -87,10 +106,13 @@ pub async fn assemble_with(
     })
     .map_err(|error| explain::explain(&error, "set up https"))?;
     let (clock, clock_note) = match given {
-        Some(clock) => (clock, " Clock: moved by everkey.".to_owned()),
+        Some(given) => given,
         None => clock(settings, &client, &endpoints).await?,
     };
-    let store = store(settings).await?;
+    let store = match kept {
+        Some(store) => store,
+        None => store(settings).await?,
+    };
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
     let notifier = settings.tool.mail.as_ref().map(|mail| smtp(mail, Arc::clone(&clock))).transpose()?;
     let sinks = match &settings.tenant.sink_root {
@@ -141,10 +163,10 @@ fn because(error: &Error) -> String {
 /// The CA that `[ca.NAME]` describes.
 ///
 /// # Errors
-/// `C010` for its files, `C015` for what is in them.
+/// `C010` for its files, `C016` for what is in them.
 pub fn authority(ca: &LocalCa) -> Result<pki::Authority> {
     let wrong = |error: pki::PkiError| {
-        Error::new(Class::Config, "C015", "the CA of everkey.toml cannot be used")
+        Error::new(Class::Config, "C016", "the CA of everkey.toml cannot be used")
             .why(error)
             .help("check certificate, key_file and key_password_file of its [ca.NAME]")
     };

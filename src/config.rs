@@ -324,6 +324,29 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|error| cannot_write(path, &error))
 }
 
+/// Replaces the text of a person's file, all of it or nothing, with its mode and through its link; only while it still
+/// holds `before`.
+///
+/// # Errors
+/// `F010`, also when somebody changed it meanwhile.
+pub fn rewrite_file(path: &Path, before: &str, after: &str) -> Result<()> {
+    let path = &std::fs::canonicalize(path).map_err(|error| cannot_write(path, &error))?;
+    if read_file(path)? != before {
+        return Err(Error::new(Class::Failed, "F010", format!("{} changed meanwhile", path.display()))
+            .help("nothing was written; look at it and run the command again"));
+    }
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let written = std::fs::metadata(path).and_then(|found| {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(after.as_bytes())?;
+        file.as_file().set_permissions(found.permissions())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    });
+    written.map_err(|error| cannot_write(path, &error))
+}
+
 /// Makes a directory of mode 0700 that must not exist yet.
 ///
 /// # Errors

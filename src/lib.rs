@@ -18,7 +18,8 @@ pub mod policy;
 pub mod ports;
 pub mod rotation;
 
-// the imperative shell
+// the imperative shell, and the daemon that drives it
+pub mod daemon;
 pub mod run;
 
 // adapters: each implements ports, none knows another
@@ -36,5 +37,6 @@ pub mod store;
 pub mod assemble;
 pub mod cli;
 pub mod config;
+pub mod health;
 pub mod telemetry;
 pub mod world;

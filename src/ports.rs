@@ -507,6 +507,10 @@ pub trait Store: Send + Sync {
     /// Gives the right back.
     async fn release(&self, fence: Fence) -> Result<(), StoreError>;
 
+    /// Makes this process the one daemon of the store, for as long as this handle lives. A daemon takes the right to
+    /// write for each cycle only, so that a person's commands get in between; what keeps a second daemon out is this.
+    async fn lead(&self, holder: &str, now: Timestamp) -> Result<(), StoreError>;
+
     /// A round trip that fails with [`StoreError::Fenced`] unless `fence` is still the current one; made before
     /// every external call.
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError>;

@@ -11,7 +11,7 @@ use std::process::Command;
 use clap::CommandFactory as _;
 use everkey::cli::Cli;
 use everkey::policy;
-use everkey::run::explain;
+use everkey::run::codes;
 use serde_json::Value;
 
 /// Says at the top of a page that nobody should edit it.
@@ -43,7 +43,7 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> = explain::CODES.to_vec();
+    let mut codes: Vec<(&str, &str, &str, &str)> = codes::CODES.to_vec();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

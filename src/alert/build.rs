@@ -106,6 +106,13 @@ pub fn test_notice(to: &str, rules: &Rules, now: Timestamp) -> Notice {
     bare(format!("test/{}/{now}", to.to_ascii_lowercase()), NoticeKind::Test, to, rules, now)
 }
 
+/// everkey itself needs its owner: `problem` tells what is the matter and what to do. Once a day for each `stage`.
+pub fn operation(stage: &str, to: &str, problem: Problem, rules: &Rules, now: Timestamp) -> Notice {
+    let key = format!("operation/{stage}/{}/{}", to.to_ascii_lowercase(), now.strftime("%Y-%m-%d"));
+    let notice = bare(key, NoticeKind::Operation, to, rules, now);
+    Notice { reader: Reader::Engineer, stage: stage.to_owned(), problem: Some(problem), ..notice }
+}
+
 fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) -> Notice {
     let stage = if kind == NoticeKind::Test { "test" } else { "welcome" };
     Notice {

@@ -27,6 +27,7 @@ use crate::model::Handoff;
 use crate::model::Notice;
 use crate::model::NoticeRequest;
 
+pub use build::operation;
 pub use build::test_notice;
 pub use build::welcome;
 pub use days::due_date;

@@ -2,16 +2,11 @@
 //! began.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 use tokio::sync::Notify;
 
 use super::OK;
@@ -24,6 +19,8 @@ use super::output::Output;
 use super::progress::Display;
 use super::progress::Waits;
 use super::saved;
+use super::signals::signal_code;
+use super::signals::stop_on_signal;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::IntegrationName;
@@ -43,43 +40,19 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(120);
 /// Failures of one step after which this run gives up on it; the next run goes on.
 const GIVE_UP: u32 = 4;
 
-static SIGNAL: AtomicU8 = AtomicU8::new(0);
-
-/// The exit code of the signal that ended the run.
-pub fn signal_code() -> u8 {
-    match SIGNAL.load(Ordering::Relaxed) {
-        0 => Class::Failed.exit_code(),
-        code => code,
-    }
-}
-
-/// Makes SIGINT and SIGTERM end the run at the next safe point.
-pub fn stop_on_signal() -> (Arc<AtomicBool>, Arc<Notify>) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let woken = Arc::new(Notify::new());
-    let (flag, notify) = (Arc::clone(&stop), Arc::clone(&woken));
-    // Listening before this returns: a signal that comes at once must not find the default, which kills.
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return (stop, woken);
-    };
-    tokio::spawn(async move {
-        let code = tokio::select! {
-            _ = interrupt.recv() => 130,
-            _ = terminate.recv() => 143,
-        };
-        SIGNAL.store(code, Ordering::Relaxed);
-        flag.store(true, Ordering::Relaxed);
-        notify.notify_one();
-    });
-    (stop, woken)
-}
-
 /// Runs it.
 pub async fn run(cli: &Cli, args: &ApplyArgs, out: &Output) -> Result<u8, Error> {
     let context = Context::open(cli).await?;
     let policies = context.only(&args.only)?;
-    let job = Job { out, policies: &policies, asked: &[], yes: args.yes, max_changes: args.max_changes };
+    let job = Job {
+        out,
+        policies: &policies,
+        asked: &[],
+        yes: args.yes,
+        max_changes: args.max_changes,
+        pace: Pace::Now,
+        command: "apply",
+    };
     let saved = args.plan.as_deref().map(|path| saved::read(path, &context, &policies)).transpose()?;
     job.run(&context, saved.as_ref()).await
 }
@@ -96,6 +69,10 @@ pub struct Job<'a> {
     pub yes: bool,
     /// Guard for CI.
     pub max_changes: Option<usize>,
+    /// Whether rotations wait for their schedule.
+    pub pace: Pace,
+    /// The command, for its document and for what to run again.
+    pub command: &'static str,
 }
 
 impl Job<'_> {
@@ -103,7 +80,7 @@ impl Job<'_> {
     pub async fn run(&self, context: &Context, saved: Option<&Plan>) -> Result<u8, Error> {
         let (stop, woken) = stop_on_signal();
         let display = Arc::new(Display::new(self.out, self.out.form() == Form::Table));
-        let held = context.engine(Pace::Now, display.clone(), stop, self.policies).await?;
+        let held = context.engine(self.pace, display.clone(), stop, self.policies).await?;
         let result = self.work(context, &held, &display, &woken, saved).await;
         display.rest();
         held.release().await?;
@@ -140,8 +117,7 @@ impl Job<'_> {
             // Alerts and what is due later still happen.
             let tick = engine.tick(self.policies, &[]).await?;
             self.out.print("No changes.\n");
-            self.report(store.as_ref(), &Tick { failed: Vec::new(), ..tick }, 0, &[]).await?;
-            return Ok(OK);
+            return self.report(store.as_ref(), &Tick { failed: Vec::new(), ..tick }, 0, &[]).await;
         }
         self.ask(context, &plan, woken).await?;
         let mut tick = engine.tick(self.policies, self.asked).await?;
@@ -190,35 +166,9 @@ impl Job<'_> {
         if self.yes {
             return Ok(());
         }
-        if !self.out.is_interactive() {
-            return Err(Error::new(Class::Usage, "U003", "this changes the tenant, and there is nobody to ask")
-                .help("add --yes, or save a plan with `everkey plan --out FILE` and apply that with --yes")
-                .into());
-        }
-        super::output::raw(
-            &format!("Apply this plan to tenant {}? Nothing is removed today. [y/N] ", context.settings.tenant_name),
-            true,
-        );
-        // Reading blocks: on a thread of its own, so that Ctrl-C ends the question.
-        let reading = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            std::io::stdin().read_line(&mut answer).map(|_| answer)
-        });
-        let answer = tokio::select! {
-            answer = reading => answer.map_err(std::io::Error::other).flatten(),
-            () = woken.notified() => {
-                super::output::raw("\n", true);
-                return Err(RunError::Stopped);
-            }
-        };
-        let cancelled = |what: &str| {
-            Error::new(Class::Cancelled, "U004", what).help("run the command again and answer y, or add --yes")
-        };
-        match answer {
-            Ok(answer) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
-            Ok(_) => Err(cancelled("cancelled; nothing was changed").into()),
-            Err(error) => Err(cancelled("no answer; nothing was changed").why(error).into()),
-        }
+        let tenant = &context.settings.tenant_name;
+        let question = format!("Apply this plan to tenant {tenant}? Nothing is removed today.");
+        super::prompt::yes(self.out, &question, woken).await
     }
 
     async fn under_way(&self, store: &dyn Store) -> Result<Vec<Rotation>, RunError> {
@@ -235,7 +185,7 @@ impl Job<'_> {
     async fn report(&self, store: &dyn Store, tick: &Tick, changed: usize, waits: &[Waits]) -> Result<u8, RunError> {
         let unfinished = store.unfinished().await?;
         let mut results = Vec::new();
-        let (mut done, mut failures) = (0_usize, Vec::new());
+        let (mut done, mut scheduled, mut failures) = (0_usize, 0_usize, Vec::new());
         for policy in self.policies {
             let rotation = unfinished.iter().rfind(|r| r.integration == policy.name);
             let error = tick.failed.iter().find(|(name, _)| *name == policy.name).map(|(_, error)| error.clone());
@@ -251,8 +201,20 @@ impl Job<'_> {
                 failures.push(error);
                 continue;
             }
-            done += 1;
-            results.push(self.result(store, policy, rotation, changed).await?);
+            let starts = wait.filter(|wait| wait.why == Waiting::Calendar && wait.rotation.state == State::Planned);
+            let result = self.result(store, policy, rotation, changed).await?;
+            results.push(match starts.and_then(|wait| wait.until) {
+                Some(at) => {
+                    scheduled += 1;
+                    let when = at.strftime("%Y-%m-%d %H:%M UTC");
+                    self.out.print(&format!("{:<26} waits for its schedule until {when}\n", policy.name.as_str()));
+                    json!({"integration": policy.name, "state": "scheduled", "starts_at": at})
+                }
+                None => {
+                    done += 1;
+                    result
+                }
+            });
         }
         if let Some(error) = &tick.mail_failed {
             self.out.say("Mail could not be sent; it stays in the outbox and is tried again by the next run.");
@@ -260,7 +222,7 @@ impl Job<'_> {
                 self.out.error(error);
             }
         }
-        let outcome = match (failures.len(), done) {
+        let outcome = match (failures.len(), done + scheduled) {
             (0, _) => "done",
             (_, 0) => "failed",
             _ => "partial",
@@ -269,17 +231,22 @@ impl Job<'_> {
             let tail = if failures.is_empty() {
                 String::new()
             } else {
-                "\nRun `everkey apply` again after the fix; finished items are not repeated.".to_owned()
+                let again = if self.command == "serve" { "serve --once" } else { "apply" };
+                format!("\nRun `everkey {again}` again after the fix; finished items are not repeated.")
             };
-            self.out.print(&format!("\n{done} done, {} failed.{tail}\n", failures.len()));
+            let later = if scheduled == 0 { String::new() } else { format!(", {scheduled} scheduled") };
+            self.out.print(&format!("\n{done} done{later}, {} failed.{tail}\n", failures.len()));
         }
-        let mut document = json!({"schema": "everkey.apply/v1", "outcome": outcome, "results": results});
+        let mut document =
+            json!({"schema": format!("everkey.{}/v1", self.command), "outcome": outcome, "results": results});
         if let Some(error) = &tick.mail_failed {
             document["mail_error"] = json!(error);
         }
         self.out.document(&document);
+        // Nobody reads what a timer prints: a mail that does not leave is then the run's result.
+        let unsent = tick.mail_failed.as_ref().filter(|_| self.command == "serve");
         Ok(match (outcome, failures.first()) {
-            ("done", _) => OK,
+            ("done", _) => unsent.map_or(OK, |error| error.class.exit_code()),
             ("failed", Some(error)) => error.class.exit_code(),
             _ => Class::Partly.exit_code(),
         })

@@ -2,6 +2,7 @@
 
 mod emulator;
 mod handoff;
+mod serve;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,9 @@ pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
 pub use handoff::HandoffArgs;
 pub use handoff::HandoffCommand;
+pub use serve::DaemonArgs;
+pub use serve::EnableArgs;
+pub use serve::LogFormat;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -29,7 +33,7 @@ pub struct Cli {
 }
 
 /// Flags of every command.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Global {
     /// Tool configuration
     #[arg(
@@ -109,6 +113,16 @@ pub enum Command {
     /// Rotate now, with overlap, whatever the date
     #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
     Rotate(RotateArgs),
+    /// Let everkey rotate an integration: sets `mode = "rotate"` in its policy
+    #[command(
+        after_long_help = "Examples:\n  everkey enable reapit-lead-imports\n  everkey enable enate-graph-mail --yes"
+    )]
+    Enable(EnableArgs),
+    /// Do what is due when it is due, as a daemon; or one cycle of it
+    #[command(
+        after_long_help = "Examples:\n  everkey serve --listen 127.0.0.1:8080\n  everkey serve --once -o json\n\nSIGHUP reads configuration and policies again; what is invalid changes nothing. SIGTERM and SIGINT end the\ndaemon at the next safe point with exit code 0; `--once` ends with 143 or 130, like `apply`."
+    )]
+    Serve(DaemonArgs),
     /// Where every integration stands
     #[command(after_long_help = "Examples:\n  everkey status\n  everkey status --within 60d -o json")]
     Status(StatusArgs),

@@ -15,6 +15,7 @@ use crate::ports::Fence;
 use crate::ports::Store;
 use crate::run::Engine;
 use crate::run::EngineOptions;
+use crate::run::Limits;
 use crate::run::Pace;
 use crate::run::Progress;
 use crate::run::explain;
@@ -51,7 +52,14 @@ impl Context {
         let store = Arc::clone(&self.assembled.ports.store);
         let now = config::real_now();
         let fence = store.acquire(&config::holder(), now).await.map_err(|error| explain::store(&error))?;
-        let options = EngineOptions {
+        let options = self.options(pace, policies);
+        let engine = Engine::new(self.assembled.ports.clone(), fence, options, progress, stop).concerning(policies);
+        Ok(Held { engine, fence, store })
+    }
+
+    /// The settings of an engine over `policies`.
+    pub fn options(&self, pace: Pace, policies: &[Policy]) -> EngineOptions {
+        EngineOptions {
             actor: "everkey".to_owned(),
             alerts: self.settings.alert_rules(),
             login_url: self.assembled.login_url.clone(),
@@ -59,9 +67,13 @@ impl Context {
             permissions_allowed: self.settings.permissions_allowed(policies),
             rules: crate::rotation::Rules::default(),
             tenant: self.settings.tenant_name.clone(),
-        };
-        let engine = Engine::new(self.assembled.ports.clone(), fence, options, progress, stop).concerning(policies);
-        Ok(Held { engine, fence, store })
+        }
+    }
+
+    /// The pace of the schedule, with the limits of `[defaults]`.
+    pub fn scheduled(&self) -> Pace {
+        let defaults = &self.settings.tool.defaults;
+        Pace::Scheduled(Limits { jitter: defaults.jitter, new_per_day: defaults.max_new_rotations_per_day })
     }
 
     /// The policies called `names`; all when there are none.

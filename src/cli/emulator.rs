@@ -37,7 +37,7 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     if let Some(policies) = &cli.global.policy {
         options.policies.clone_from(policies);
     }
-    let (_, woken) = super::apply::stop_on_signal();
+    let (_, woken) = super::signals::stop_on_signal();
     let emulator = Emulator::start(options).await.map_err(said)?;
     out.print(&format!(
         "Entra emulator on {} (login, Graph). CA: {}. Operator: {}\n",

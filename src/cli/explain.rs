@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::model::PermissionKind;
 use crate::policy;
 use crate::policy::permissions;
-use crate::run::explain::CODES;
+use crate::run::codes::CODES;
 
 /// Runs it.
 pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {

@@ -5,15 +5,19 @@ mod args;
 mod context;
 mod demo;
 mod emulator;
+mod enable;
 mod exchange;
 mod explain;
 mod handoff;
 mod output;
 mod plan;
 mod progress;
+mod prompt;
 mod rotate;
 mod saved;
+mod serve;
 mod show;
+mod signals;
 mod status;
 mod validate;
 
@@ -44,7 +48,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return usage(&error, json_wanted),
     };
-    crate::telemetry::start(cli.global.verbose);
+    match &cli.command {
+        Some(Command::Serve(args)) if !args.once => {
+            crate::telemetry::daemon(args.log_format == args::LogFormat::Json, cli.global.verbose);
+        }
+        _ => crate::telemetry::start(cli.global.verbose),
+    }
     let out = Output::new(&cli.global);
     let Some(command) = &cli.command else {
         return show::overview(&out);
@@ -81,6 +90,7 @@ async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Erro
         Command::Apply(args) => apply::run(cli, args, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
+        Command::Enable(args) => enable::run(cli, args, out).await,
         Command::ExchangeScript(args) => exchange::run(cli, args, out).await,
         Command::Explain(args) => explain::run(args, out),
         Command::Handoff(args) => handoff::run(cli, args, out).await,
@@ -89,6 +99,7 @@ async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Erro
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
+        Command::Serve(args) => serve::run(cli, args, out).await,
         Command::Status(args) => status::run(cli, args, out).await,
         Command::Validate(args) => validate::run(cli, args, out),
         Command::Version => Ok(show::version(out)),
@@ -98,7 +109,7 @@ async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Erro
 fn fail(out: &Output, error: &Error) -> u8 {
     out.error(error);
     match error.code.as_str() {
-        "R001" => crate::cli::apply::signal_code(),
+        "R001" => signals::signal_code(),
         _ => error.class.exit_code(),
     }
 }

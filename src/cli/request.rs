@@ -92,7 +92,7 @@ fn subject(r: &Rotation) -> Option<&str> {
 /// What is wrong with the file is the file's fault: exit 65.
 fn invalid(error: RunError, file: &Path) -> Error {
     let error = error.into_error();
-    if error.code == "R042" {
+    if error.code == "R052" {
         return error;
     }
     Error { class: Class::Data, ..error }.help(format!("nothing was changed; check {}", file.display()))

@@ -10,6 +10,7 @@ use crate::error::Class;
 use crate::error::Error;
 use crate::model::IntegrationName;
 use crate::plan::explain;
+use crate::policy::Mode;
 use crate::policy::Policy;
 use crate::run::Pace;
 use crate::run::Quiet;
@@ -23,6 +24,12 @@ pub async fn run(cli: &Cli, args: &RotateArgs, out: &Output) -> Result<u8, Error
         context.only(&names)?.into_iter().filter(|policy| has_tag(policy, args.tag.as_deref())).collect();
     if policies.is_empty() {
         return Err(Error::new(Class::Usage, "U002", "no policy matches").help("see `everkey status`"));
+    }
+    if let (Some(name), Some(policy)) = (&args.name, policies.iter().find(|policy| policy.mode != Mode::Rotate)) {
+        let mode = if policy.mode == Mode::Alert { "alert" } else { "watch" };
+        return Err(Error::new(Class::Failed, "R043", format!("{name} is not rotated: its mode is \"{mode}\""))
+            .why("everkey changes nothing in Entra for it")
+            .help(format!("let it: everkey enable {name}")));
     }
     let asked: Vec<IntegrationName> = policies.iter().map(|policy| policy.name.clone()).collect();
     if args.dry_run {
@@ -38,7 +45,15 @@ pub async fn run(cli: &Cli, args: &RotateArgs, out: &Output) -> Result<u8, Error
         out.document(&super::plan::saved(&plan, &policies, &context));
         return Ok(OK);
     }
-    let job = Job { out, policies: &policies, asked: &asked, yes: args.yes, max_changes: None };
+    let job = Job {
+        out,
+        policies: &policies,
+        asked: &asked,
+        yes: args.yes,
+        max_changes: None,
+        pace: Pace::Now,
+        command: "apply",
+    };
     job.run(&context, None).await
 }
 

@@ -27,6 +27,8 @@ pub enum NoticeKind {
     Failed,
     /// A key waits for the doer.
     HandoffReady,
+    /// everkey itself needs its owner: it sees nothing, or was given a configuration that it refuses.
+    Operation,
     /// Something stops in so many days and a person is needed.
     Reminder,
     /// A hand-off was confirmed, or what had stopped works again.

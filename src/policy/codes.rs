@@ -81,7 +81,7 @@ codes! {
         "Time zones have IANA names. Abbreviations such as CET do not say when clocks change.",
         "Use a name such as `Europe/London`.";
     "P019", "a date or time that cannot be read",
-        "A freeze is two inclusive local dates, a window two local times of one day, a digest a weekday and a time.",
+        "A freeze is two inclusive local dates, a window two local times (it may pass midnight), a digest a weekday and a time.",
         "`2026-12-18/2027-01-04`, `06:00/10:00`, `Mon 08:30`.";
     "P020", "the impact sentence",
         "`impact` is what a project manager reads when something is about to stop: one line of 10 to 120 characters, without the words secret, certificate, token and credential. `mode = \"rotate\"` needs it.",

@@ -23,12 +23,12 @@ impl Schedule {
         if self.minute.star || self.hour.star { self.next_elapsed(after, zone) } else { self.next_fixed(after, zone) }
     }
 
-    /// Whether it ever fires within `[from, to)` of a day.
-    pub(crate) fn meets(&self, (from, to): (civil::Time, civil::Time)) -> bool {
+    /// Whether it ever fires within a window of local time.
+    pub(crate) fn meets(&self, window: (civil::Time, civil::Time)) -> bool {
         self.hour.values().any(|hour| {
             self.minute.values().any(|minute| {
                 let time = civil::Time::new(hour as i8, minute as i8, 0, 0);
-                time.is_ok_and(|time| from <= time && time < to)
+                time.is_ok_and(|time| is_within(time, window))
             })
         })
     }
@@ -76,6 +76,11 @@ impl Schedule {
         let next = Timestamp::from_second(next.timestamp()).ok()?;
         Some(TimeZone::UTC.to_datetime(next))
     }
+}
+
+/// Whether `time` lies in `[from, to)`; a window whose end comes first passes midnight.
+pub(super) fn is_within(time: civil::Time, (from, to): (civil::Time, civil::Time)) -> bool {
+    if from <= to { from <= time && time < to } else { from <= time || time < to }
 }
 
 /// The `cron` crate knows no later year.

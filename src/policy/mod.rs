@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod diagnostics;
+pub mod edit;
 pub mod exchange;
 pub mod gate;
 pub mod permissions;

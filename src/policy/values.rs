@@ -51,11 +51,11 @@ pub(crate) fn time_of_day(text: &str) -> Result<Time, String> {
     text.trim().parse().map_err(|_| format!("`{}` is not a time of day", text.trim()))
 }
 
-/// `06:00/10:00`; the end does not belong to it, and it does not pass midnight.
+/// `06:00/10:00`; the end does not belong to it. `22:00/02:00` passes midnight.
 pub(crate) fn window(text: &str) -> Result<(Time, Time), String> {
     let (from, to) = text.split_once('/').ok_or("write two times, `06:00/10:00`")?;
     let (from, to) = (time_of_day(from)?, time_of_day(to)?);
-    if from >= to { Err("a window ends after it begins, on the same day".into()) } else { Ok((from, to)) }
+    if from == to { Err("a window that ends when it begins is empty".into()) } else { Ok((from, to)) }
 }
 
 /// `Mon 08:30`.
@@ -114,7 +114,8 @@ mod tests {
         assert!(date_range("2026-12-18/2027-01-04").is_ok());
         assert_eq!(date_range("2026-12-25").unwrap().0, date_range("2026-12-25").unwrap().1);
         assert!(date_range("2027-01-04/2026-12-18").is_err());
-        assert!(window("10:00/06:00").is_err());
+        assert!(window("22:00/02:00").is_ok(), "across midnight");
+        assert!(window("10:00/10:00").is_err());
         assert_eq!(weekly("Mon 08:30").unwrap().0, Weekday::Monday);
         assert!(weekly("Funday 08:30").is_err());
     }

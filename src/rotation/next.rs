@@ -163,23 +163,32 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     }
 }
 
-/// When nobody confirmed: the old one ended by both clocks in S3 or S4. At first issuance there is no old
-/// one; then the new one's own date for its successor ends the wait, so that it never lapses as well.
+/// When nobody confirmed: the old one ended by both clocks in S4. What still has to be delivered is delivered first,
+/// whatever has ended meanwhile: a sink that got nothing would wait for the next rotation.
 fn superseded(r: &Rotation, view: &View<'_>) -> Option<Next> {
-    if !matches!(r.state, State::Verified | State::Delivered) {
-        return None;
-    }
-    view.clocks.both_past(supersede_at(r)?, view.rules).then_some(Next::Record(Event::Superseded))
+    let passed = view.clocks.both_past(supersede_at(r)?, view.rules);
+    (passed && !is_evidence_at_hand(r, view)).then_some(Next::Record(Event::Superseded))
 }
 
+/// The end of the old one. At first issuance there is none, and in S3 it counts no more; then the new one's own date
+/// for its successor ends the wait, so that it never lapses as well.
 fn supersede_at(r: &Rotation) -> Option<Timestamp> {
-    if !matches!(r.state, State::Verified | State::Delivered) {
-        return None;
+    match (r.state, r.old_end()) {
+        (State::Delivered, Some(end)) => Some(end),
+        (State::Verified | State::Delivered, _) => r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok(),
+        _ => None,
     }
-    match r.old_end() {
-        Some(end) => Some(end),
-        None => r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok(),
-    }
+}
+
+/// Whether the next look confirms it without a person or a report: then there is nobody to be waited for.
+fn is_evidence_at_hand(r: &Rotation, view: &View<'_>) -> bool {
+    r.state == State::Delivered
+        && r.failure.is_none()
+        && r.spec.confirm.method != ConfirmMethod::SignInReport
+        && r.spec
+            .sinks
+            .iter()
+            .all(|sink| sink.handoff().is_none() || guard::is_confirmed(r, &sink.id, view.handoffs, view.rules))
 }
 
 fn planned(r: &Rotation, view: &View<'_>) -> Next {
@@ -383,7 +392,10 @@ fn confirmed(r: &Rotation, view: &View<'_>) -> Next {
         return finish_or_settle(r, view);
     }
     let expired = guard::expired(r, view.clocks, rules);
-    if !expired.is_empty() && r.spec.retire == Retire::AtExpiry {
+    // What has ended needs no other condition (I2, second form); else a successor that ended as well, in a long
+    // downtime, would hold this rotation open for ever.
+    let all_expired = guard::removable(r).all(|old| expired.contains(&old.key_id));
+    if !expired.is_empty() && (r.spec.retire == Retire::AtExpiry || all_expired) {
         if view.retire_from > now {
             return Next::Wait(Some(view.retire_from), Waiting::Calendar);
         }

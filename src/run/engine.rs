@@ -12,16 +12,14 @@ use crate::error::Error;
 use crate::model::Entry;
 use crate::model::Event;
 use crate::model::IntegrationName;
-use crate::model::Probes;
 use crate::model::Problem;
 use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::State;
-use crate::plan::Change;
 use crate::plan::Observed;
 use crate::plan::Plan;
 use crate::plan::PlanInput;
-use crate::plan::Step;
+use crate::policy::Mode;
 use crate::policy::Policy;
 use crate::ports::Commit;
 use crate::ports::Fence;
@@ -83,13 +81,21 @@ impl Engine {
     /// Tells the engine whom the integrations concern; to be repeated when the policies change.
     #[must_use]
     pub fn concerning(mut self, policies: &[Policy]) -> Self {
-        let concerned = |policy: &Policy| Concerned {
-            calendar: policy.calendar.clone(),
-            impact: policy.impact.clone(),
-            people: policy.people.clone(),
-        };
-        self.people = policies.iter().map(|policy| (policy.name.clone(), concerned(policy))).collect();
+        self.people = concerned(policies);
         self
+    }
+
+    /// Goes on under another right to write, with all that it knows (a daemon takes one for each cycle).
+    pub fn hold(&mut self, fence: Fence) {
+        self.fence = fence;
+    }
+
+    /// Goes on with other adapters, settings and policies.
+    pub fn reconfigure(&mut self, ports: Ports, options: EngineOptions, policies: &[Policy]) {
+        self.actor.clone_from(&options.actor);
+        self.ports = ports;
+        self.options = options;
+        self.people = concerned(policies);
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -152,7 +158,7 @@ impl Engine {
     }
 
     /// Reports a failing integration, to be tried again later.
-    fn set_aside(&self, integration: &IntegrationName, error: Error, tick: &mut Tick) {
+    pub(super) fn set_aside(&self, integration: &IntegrationName, error: Error, tick: &mut Tick) {
         tick.due(Some(self.now() + backoff(3)));
         if !tick.failed.iter().any(|(failed, _)| failed == integration) {
             tick.failed.push((integration.clone(), error));
@@ -173,16 +179,27 @@ impl Engine {
         })
     }
 
-    /// Does everything that is due: unfinished rotations, a fresh plan, the sweep, alerts, mail.
+    /// Does everything that is due: unfinished rotations, a fresh plan, the sweep, alerts, mail. Only what stands under
+    /// `mode = "rotate"` is acted on; of the others people are told.
     ///
     /// # Errors
     /// Only what stops the whole run; a failing integration is reported in [`Tick::failed`] and retried later.
     pub async fn tick(&self, policies: &[Policy], asked: &[IntegrationName]) -> Result<Tick, RunError> {
         let mut tick = Tick::default();
-        let observed = self.observe_each(policies, &mut tick).await?;
-        self.sweep(policies, &observed).await?;
-        let restored = self.restore_lost(policies, &observed).await?;
-        self.advance_all(policies, &mut tick, &observed).await?;
+        let acting: Vec<Policy> = policies.iter().filter(|policy| policy.mode == Mode::Rotate).cloned().collect();
+        let observed = match self.observe_each(policies, &mut tick).await {
+            // Nothing can be seen; what the journal knows is told all the same.
+            Err(RunError::Said(error)) => {
+                self.tell(policies, &mut tick).await?;
+                return Err(error.into());
+            }
+            observed => observed?,
+        };
+        tick.applications = observed.integrations.len();
+        tick.requests = observed.requests;
+        self.sweep(&acting, &observed).await?;
+        let restored = self.restore_lost(&acting, &observed).await?;
+        self.advance_all(&acting, &mut tick, &observed, |r| r.state != State::Planned).await?;
         let observed = if tick.changed.is_empty() && !restored {
             observed
         } else {
@@ -192,8 +209,10 @@ impl Engine {
         let seen: Vec<Policy> =
             policies.iter().filter(|policy| observed.integrations.contains_key(&policy.name)).cloned().collect();
         let plan = self.plan(&seen, &observed, asked);
-        self.execute(&plan, policies, &observed, &mut tick).await?;
-        for policy in policies {
+        self.execute(&plan, &observed, &mut tick).await?;
+        // New and waiting ones together, so that the daily limit goes to the soonest to stop.
+        self.advance_all(&acting, &mut tick, &observed, |r| r.state == State::Planned).await?;
+        for policy in &acting {
             tick.due(self.next_rotation_date(policy).await?);
         }
         tick.plan = Some(plan);
@@ -201,79 +220,16 @@ impl Engine {
         Ok(tick)
     }
 
-    /// Carries out `plan`.
-    pub async fn execute(
+    /// Advances those that `which` names, as far as their integration was seen.
+    async fn advance_all(
         &self,
-        plan: &Plan,
         policies: &[Policy],
-        observed: &Observed,
         tick: &mut Tick,
-    ) -> Result<(), RunError> {
-        for change in &plan.changes {
-            match self.execute_one(change, policies, observed, tick).await {
-                Ok(()) => tick.changed.push(change.integration.clone()),
-                Err(RunError::Said(error)) => self.set_aside(&change.integration, error, tick),
-                Err(stop) => return Err(stop),
-            }
-        }
-        Ok(())
-    }
-
-    async fn execute_one(
-        &self,
-        change: &Change,
-        policies: &[Policy],
         observed: &Observed,
-        tick: &mut Tick,
+        which: fn(&Rotation) -> bool,
     ) -> Result<(), RunError> {
-        let Some(seen) = observed.integrations.get(&change.integration) else { return Ok(()) };
-        let Some(app) = self.provision(change, seen).await? else { return Ok(()) };
-        for step in &change.steps {
-            let Step::Rotate { spec, reason, old, capped, .. } = step else { continue };
-            let id = self.ports.store.next_rotation(self.fence).await?;
-            let reason = serde_json::to_value(reason).unwrap_or_default();
-            let rotation = Rotation {
-                id,
-                integration: change.integration.clone(),
-                title: change.title.clone(),
-                app: app.clone(),
-                capped: *capped,
-                spec: (**spec).clone(),
-                reason: reason.as_str().unwrap_or_default().to_owned(),
-                planned: self.now(),
-                version: 1,
-                state: State::Planned,
-                old: old.clone(),
-                attempts: Vec::new(),
-                fresh: None,
-                request: None,
-                pre_image: Vec::new(),
-                accepted: None,
-                probes: Probes::default(),
-                deliveries: Vec::new(),
-                confirmations: Vec::new(),
-                removals: Vec::new(),
-                ambiguous: Vec::new(),
-                failure: None,
-                finished: None,
-            };
-            let mut commit = Commit::new(self.now(), &self.actor);
-            commit.entries.push(Entry {
-                integration: Some(rotation.integration.clone()),
-                rotation: Some(id),
-                kind: "rotation".into(),
-                text: format!("planned: {}", rotation.reason),
-                body: serde_json::Value::Null,
-            });
-            commit.rotation = Some(rotation);
-            self.ports.store.commit(self.fence, commit).await?;
-            self.advance(id, policies, tick).await?;
-        }
-        Ok(())
-    }
-
-    async fn advance_all(&self, policies: &[Policy], tick: &mut Tick, observed: &Observed) -> Result<(), RunError> {
         let mut unfinished = self.ports.store.unfinished().await?;
+        unfinished.retain(which);
         // Soonest to stop first.
         unfinished.sort_by_key(|r| (r.old_end().unwrap_or(Timestamp::MAX), r.id));
         for rotation in unfinished {
@@ -288,10 +244,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes one rotation as far as it goes now.
+    /// Takes one rotation as far as it goes now; nowhere unless its policy is there and says `mode = "rotate"`.
     pub async fn advance(&self, id: RotationId, policies: &[Policy], tick: &mut Tick) -> Result<(), RunError> {
         for _ in 0..STEPS_PER_TICK {
             let Some(rotation) = self.ports.store.rotation(id).await? else { return Ok(()) };
+            let rotates = |policy: &Policy| policy.name == rotation.integration && policy.mode == Mode::Rotate;
+            if !policies.iter().any(rotates) {
+                return Ok(());
+            }
             if self.is_stopping() && !self.uploads.is_in_flight(&rotation) {
                 return Err(RunError::Stopped);
             }
@@ -392,4 +352,13 @@ impl Engine {
     pub(super) fn blank(&self) -> Commit {
         Commit::new(self.now(), &self.actor)
     }
+}
+
+fn concerned(policies: &[Policy]) -> BTreeMap<IntegrationName, Concerned> {
+    let concerned = |policy: &Policy| Concerned {
+        calendar: policy.calendar.clone(),
+        impact: policy.impact.clone(),
+        people: policy.people.clone(),
+    };
+    policies.iter().map(|policy| (policy.name.clone(), concerned(policy))).collect()
 }

@@ -117,7 +117,7 @@ impl Engine {
     /// The certificate that a person brings back for the request of `slot` (the only one that waits, without it).
     ///
     /// # Errors
-    /// `R042` when no request waits; what is wrong with the certificate.
+    /// `R052` when no request waits; what is wrong with the certificate.
     pub async fn take_certificate(
         &self,
         integration: &IntegrationName,
@@ -155,7 +155,7 @@ impl Engine {
 /// The rotation of `integration` whose request waits for a person.
 ///
 /// # Errors
-/// `R042` when there is none, or more than one without a `slot`.
+/// `R052` when there is none, or more than one without a `slot`.
 pub async fn waiting_request(
     store: &dyn Store,
     integration: &IntegrationName,
@@ -172,13 +172,13 @@ pub async fn waiting_request(
         (None, _) => Err(no_request(integration).into()),
         (Some(_), false) => {
             let what = format!("{integration} has more than one certificate request that waits");
-            Err(Error::new(Class::Usage, "R042", what).help(format!("name the slot: {integration}/SLOT")).into())
+            Err(Error::new(Class::Usage, "R052", what).help(format!("name the slot: {integration}/SLOT")).into())
         }
     }
 }
 
 fn no_request(integration: &IntegrationName) -> Error {
-    Error::new(Class::Failed, "R042", format!("no certificate request of {integration} waits for an answer"))
+    Error::new(Class::Failed, "R052", format!("no certificate request of {integration} waits for an answer"))
         .help("see where it stands: everkey status")
 }
 

@@ -5,8 +5,10 @@
 //! next due instant. `apply` and `serve` sleep until then; `demo` and `simulate` jump there.
 
 mod act;
+pub mod codes;
 mod deliver;
 pub mod engine;
+mod execute;
 pub mod explain;
 pub mod issue;
 pub mod observe;
@@ -31,6 +33,7 @@ pub use explain::explain;
 pub use progress::Progress;
 pub use progress::Quiet;
 pub use setup::EngineOptions;
+pub use setup::Limits;
 pub use setup::Pace;
 pub use setup::Ports;
 pub use setup::RunError;

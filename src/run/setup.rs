@@ -50,8 +50,17 @@ pub struct Ports {
 pub enum Pace {
     /// A person asked for it now; freezes hold all the same.
     Now,
-    /// The policy's schedule, window and freezes decide (`serve`, `demo`).
-    Scheduled,
+    /// The policy's schedule, window and freezes decide (`serve`, `demo`), within these limits.
+    Scheduled(Limits),
+}
+
+/// What keeps many starts apart.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Spread of the starts of one fire.
+    pub jitter: SignedDuration,
+    /// Successors that may start on one local day, unless a lapse is near.
+    pub new_per_day: u32,
 }
 
 /// Settings of an engine.
@@ -137,8 +146,12 @@ impl FarClock {
 /// What one tick did.
 #[derive(Clone, Debug, Default)]
 pub struct Tick {
+    /// Integrations that were looked at.
+    pub applications: usize,
     /// The plan it started from.
     pub plan: Option<Plan>,
+    /// Requests to Graph for looking.
+    pub requests: u64,
     /// When the next tick is due.
     pub next_due: Option<Timestamp>,
     /// Failures, for `apply`.

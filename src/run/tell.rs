@@ -78,6 +78,26 @@ impl Engine {
         self.send(tick).await
     }
 
+    /// Commits a notice about everkey itself to whoever looks after it, and sends what waits.
+    ///
+    /// # Errors
+    /// What stops the run; mail that cannot be sent is no error.
+    pub async fn tell_operator(&self, stage: &str, problem: Problem) -> Result<(), RunError> {
+        let rules = &self.options.alerts;
+        let owners = self.people.values().map(|concerned| &concerned.people.owner).filter(|owner| !owner.is_empty());
+        let mut to: Vec<String> = rules.fallback_to.iter().cloned().collect();
+        if to.is_empty() {
+            to.extend(owners.cloned());
+            to.sort();
+            to.dedup();
+        }
+        let notice = |to: &String| alert::operation(stage, to, problem.clone(), rules, self.now());
+        let mut commit = self.blank();
+        commit.notices = to.iter().map(notice).collect();
+        self.ports.store.commit(self.fence, commit).await?;
+        self.send(&mut Tick::default()).await
+    }
+
     /// Sends the outbox. What cannot be sent stays there.
     pub async fn send(&self, tick: &mut Tick) -> Result<(), RunError> {
         let Some(notifier) = &self.ports.notifier else { return Ok(()) };
@@ -103,7 +123,7 @@ impl Engine {
         let records = store.integrations().await?;
         let handoffs = store.handoffs().await?;
         let mut watched = Vec::new();
-        for policy in policies {
+        for policy in policies.iter().filter(|policy| policy.mode != Mode::Watch) {
             let Some(record) = records.iter().find(|record| record.name == policy.name) else { continue };
             let rotations = store.rotations(&policy.name).await?;
             let own = store.credentials(Some(&policy.name)).await?;
@@ -186,6 +206,9 @@ fn watch(
     let mine: Vec<Handoff> =
         latest.map(|r| handoffs.iter().filter(|h| h.rotation == r.id).cloned().collect()).unwrap_or_default();
     let (mut situation, ends) = situation(latest, current, &mine, now);
+    if policy.mode != Mode::Rotate {
+        situation = standing_still(situation, ends, now);
+    }
     if matches!(situation, Situation::Healthy) && is_about_to_rotate(policy, spec, current, now) {
         // The key comes within days, and with it the mail that says what to do: no mail before that one.
         situation = Situation::Rotating { since: now };
@@ -210,7 +233,8 @@ fn watch(
             key_id,
             run: latest.map(|r| r.id.to_string()),
         },
-        needs_person: spec.needs_person(),
+        // Where everkey changes nothing, somebody has to.
+        needs_person: spec.needs_person() || policy.mode != Mode::Rotate,
         times_a_year: times_a_year(spec),
         ends,
         new_until: fresh.map(|fresh| fresh.end),
@@ -224,6 +248,16 @@ fn is_about_to_rotate(policy: &Policy, spec: &CredentialSpec, current: Option<&O
     let due = current.and_then(|current| current.end.checked_sub(spec.rotate_before).ok());
     policy.mode == Mode::Rotate
         && due.is_some_and(|due| due.duration_since(now) < IMMINENT && now.duration_since(due) < OVERDUE)
+}
+
+/// Where a slot stands whose rotations everkey does not carry on: an open one is no reason to be calm.
+fn standing_still(situation: Situation, ends: Option<Timestamp>, now: Timestamp) -> Situation {
+    match situation {
+        Situation::Failed { .. } | Situation::Healthy | Situation::Rotating { .. } => {
+            if ends.is_some_and(|end| end <= now) { Situation::Expired } else { Situation::Healthy }
+        }
+        other => other,
+    }
 }
 
 /// Where a slot stands, and when its consumers stop if nobody acts.
@@ -289,7 +323,7 @@ fn situation(
 /// An outside CA has not answered in time: people hear as they do of a failure.
 fn overdue_request(r: &Rotation, now: Timestamp) -> Situation {
     let problem = Problem {
-        code: "R041".into(),
+        code: "R051".into(),
         summary: "the certificate for the request has not come back".into(),
         fix: Some(format!("everkey cert answer {} FILE", r.integration)),
         request_id: None,

@@ -1,17 +1,22 @@
 //! Gathers what the decision about one rotation may see, and asks for it.
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::model::AmbiguousCall;
+use crate::model::Calendar;
 use crate::model::CredentialKind;
 use crate::model::CredentialStatus;
+use crate::model::Retire;
 use crate::model::Rotation;
 use crate::model::State;
-use crate::policy;
+use crate::plan::Reason;
 use crate::policy::Policy;
+use crate::policy::gate;
 use crate::rotation;
 use crate::rotation::Next;
 use crate::rotation::View;
+use crate::rotation::guard;
 use crate::run::engine::Engine;
 use crate::run::setup::Pace;
 use crate::run::setup::RunError;
@@ -26,30 +31,77 @@ impl Engine {
         let instance = self.ports.store.instance();
         let clocks = self.clocks();
         let now = clocks.local;
+        let (stage_from, retire_from) = match policy {
+            Some(policy) => (
+                self.stage_from(rotation, policy, policies, now).await?,
+                self.retire_from(rotation, &policy.calendar, now),
+            ),
+            None => (now, now),
+        };
         let view = View {
             instance: &instance,
             clocks,
             secrets_present,
             handoffs: &handoffs,
             patch_in_flight,
-            stage_from: policy.map_or(now, |policy| self.stage_from(rotation, policy, now)),
-            retire_from: policy.map_or(now, |policy| policy::gate::next_unfrozen(&policy.calendar, now)),
+            stage_from,
+            retire_from,
             rules: self.options.rules,
         };
         Ok(rotation::next(rotation, &view))
     }
 
-    /// When the calendar lets a rotation start. A first issuance never waits; a freeze yields when it would
-    /// cost the overlap.
-    fn stage_from(&self, rotation: &Rotation, policy: &Policy, now: Timestamp) -> Timestamp {
-        let Some(end) = rotation.old_end() else { return now };
-        if end.duration_since(now) < rotation.spec.overlap + rotation.spec.retry_budget {
-            return now;
+    /// When the calendar and the daily limit let a rotation start. A first issuance never waits, and nothing does
+    /// that is urgent.
+    async fn stage_from(
+        &self,
+        rotation: &Rotation,
+        policy: &Policy,
+        policies: &[Policy],
+        now: Timestamp,
+    ) -> Result<Timestamp, RunError> {
+        let Some(end) = rotation.old_end() else { return Ok(now) };
+        if rotation.state != State::Planned || is_urgent(rotation, end, now) {
+            return Ok(now);
         }
-        match self.options.pace {
-            Pace::Now => policy::gate::next_unfrozen(&policy.calendar, now),
-            Pace::Scheduled => policy::gate::next_start(&policy.calendar, rotation.planned),
+        let calendar = &policy.calendar;
+        let limits = match self.options.pace {
+            Pace::Scheduled(limits) if !has_reason(rotation, Reason::Asked) => limits,
+            // Somebody asked for it now.
+            Pace::Now | Pace::Scheduled(_) => return Ok(gate::next_unfrozen(calendar, now)),
+        };
+        // Its date may have come while nobody was there to plan it.
+        let date = end.checked_sub(rotation.spec.rotate_before).unwrap_or(rotation.planned);
+        let spread = |day| gate::spread(rotation.integration.as_str(), day, limits.jitter);
+        let start = gate::start(calendar, date.min(rotation.planned), now, spread);
+        // The start that used the limit up: the next one comes at the first fire of a later day.
+        let last = self.starts(policies).await?.into_iter().nth_back(limits.new_per_day.max(1) as usize - 1);
+        let later = last.and_then(|at| at.to_zoned(calendar.zone()).tomorrow().and_then(|day| day.start_of_day()).ok());
+        Ok(later.map_or(start, |day| start.max(gate::start(calendar, day.timestamp(), now, spread))))
+    }
+
+    /// When successors began, urgent ones too; oldest first.
+    async fn starts(&self, policies: &[Policy]) -> Result<Vec<Timestamp>, RunError> {
+        let mut starts = Vec::new();
+        for policy in policies {
+            let rotations = self.ports.store.rotations(&policy.name).await?;
+            let successors = rotations.iter().filter(|rotation| !rotation.old.is_empty());
+            starts.extend(successors.filter_map(|rotation| Some(rotation.attempts.first()?.started)));
         }
+        starts.sort_unstable();
+        Ok(starts)
+    }
+
+    /// When the calendar lets the old credentials of a rotation leave: at the first fire after their time has come.
+    fn retire_from(&self, rotation: &Rotation, calendar: &Calendar, now: Timestamp) -> Timestamp {
+        if self.options.pace == Pace::Now {
+            return gate::next_unfrozen(calendar, now);
+        }
+        let ready = match rotation.spec.retire {
+            Retire::AfterOverlap => guard::overlap_end(rotation),
+            Retire::AtExpiry => guard::removable(rotation).map(|old| old.end).min(),
+        };
+        gate::start(calendar, ready.unwrap_or(now), now, |_| SignedDuration::ZERO)
     }
 
     /// How many secrets a capped application shows; read only when it matters.
@@ -99,4 +151,15 @@ impl Engine {
             })
             .min())
     }
+}
+
+/// Whether waiting for a schedule, a freeze or a limit would cost the overlap, or somebody stands still already.
+fn is_urgent(rotation: &Rotation, end: Timestamp, now: Timestamp) -> bool {
+    end.duration_since(now) < rotation.spec.overlap + rotation.spec.retry_budget
+        || has_reason(rotation, Reason::CredentialVanished)
+}
+
+/// Whether it was planned for this reason.
+fn has_reason(rotation: &Rotation, reason: Reason) -> bool {
+    serde_json::to_value(reason).is_ok_and(|word| word == rotation.reason.as_str())
 }

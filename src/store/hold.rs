@@ -65,10 +65,11 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    /// The lock of the store at `path`.
-    pub(super) fn of(path: &Path) -> Self {
+    /// A lock of the store at `path`, in a file beside it with this ending.
+    pub(super) fn of(path: &Path, ending: &str) -> Self {
         let mut name = OsString::from(path.as_os_str());
-        name.push(".lock");
+        name.push(".");
+        name.push(ending);
         Self { path: name.into(), held: Mutex::new(None) }
     }
 

@@ -43,6 +43,7 @@ use crate::rotation::Rules;
 use crate::rotation::Waiting;
 use crate::run::Engine;
 use crate::run::EngineOptions;
+use crate::run::Limits;
 use crate::run::Pace;
 use crate::run::Progress;
 use crate::run::RunError;
@@ -149,7 +150,10 @@ fn engine(stage: &Stage, fence: Fence, sabotage: Option<Sabotage>, progress: Arc
         actor: "everkey".to_owned(),
         alerts: stage.settings.alert_rules(),
         login_url: stage.assembled.login_url.clone(),
-        pace: Pace::Scheduled,
+        pace: Pace::Scheduled(Limits {
+            jitter: stage.settings.tool.defaults.jitter,
+            new_per_day: stage.settings.tool.defaults.max_new_rotations_per_day,
+        }),
         permissions_allowed: stage.settings.permissions_allowed(&stage.policies),
         rules: rules(sabotage),
         tenant: stage.settings.tenant_name.clone(),

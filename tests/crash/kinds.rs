@@ -160,7 +160,7 @@ audience = "single"
     )
 }
 
-fn tool() -> ToolConfig {
+pub fn tool() -> ToolConfig {
     let read = policy::read_tool(Path::new("everkey.toml"), TOOL);
     read.value.unwrap_or_else(|| panic!("{:#?}", read.diagnostics))
 }

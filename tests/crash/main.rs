@@ -11,6 +11,7 @@ mod lab;
 mod lost;
 mod mutants;
 mod outside;
+mod pace;
 mod ports;
 mod process;
 mod quirks;

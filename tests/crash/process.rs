@@ -23,7 +23,6 @@ use everkey::ports::TokenEndpoint;
 use everkey::rotation::Rules;
 use everkey::run::Engine;
 use everkey::run::EngineOptions;
-use everkey::run::Pace;
 use everkey::run::Ports;
 use everkey::run::Quiet;
 use everkey::run::RunError;
@@ -94,7 +93,7 @@ impl<'a> Process<'a> {
                 public_url: None,
             },
             login_url: world.lab.emulator.url(),
-            pace: Pace::Now,
+            pace: world.pace,
             permissions_allowed: Vec::new(),
             rules,
             tenant: "contoso".into(),

@@ -57,6 +57,9 @@ impl Store for Broken<dyn Store> {
     async fn release(&self, fence: Fence) -> Stored<()> {
         self.inner.release(fence).await
     }
+    async fn lead(&self, holder: &str, now: Timestamp) -> Stored<()> {
+        self.inner.lead(holder, now).await
+    }
     async fn check_fence(&self, fence: Fence) -> Stored<()> {
         self.inner.check_fence(fence).await
     }

@@ -21,6 +21,7 @@ use everkey::ports::Probe;
 use everkey::ports::SignIn;
 use everkey::ports::TokenEndpoint as _;
 use everkey::rotation::Rules;
+use everkey::run::Pace;
 use everkey::run::RunError;
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -47,6 +48,8 @@ pub struct World {
     pub kind: Kind,
     pub lab: Arc<Lab>,
     pub outside: Arc<Outside>,
+    /// Whether rotations wait for their schedule.
+    pub pace: Pace,
     pub policies: Vec<Policy>,
     errors: Mutex<Vec<String>>,
     in_hand: Mutex<BTreeSet<String>>,
@@ -75,6 +78,7 @@ impl World {
             kind,
             lab: Arc::clone(lab),
             outside: Outside::new(Arc::clone(lab), kind, dir.path().join("sinks")),
+            pace: Pace::Now,
             policies: vec![kind.policy()],
             dir,
             errors: Mutex::default(),

@@ -42,6 +42,18 @@ pub(super) fn test(notice: &Notice) -> Letter {
     letter
 }
 
+/// everkey itself needs its owner.
+pub(super) fn operation(notice: &Notice) -> Letter {
+    let mut letter = greeted(notice);
+    if let Some(problem) = &notice.problem {
+        letter.para(format!("{}.", problem.summary));
+        letter.fact("What you do", problem.fix.clone().unwrap_or_default());
+        letter.fact("Code", format!("{}, see: everkey explain {}", problem.code, problem.code));
+    }
+    letter.para("You get this because you look after everkey itself. It comes once a day until it is put right.");
+    letter
+}
+
 /// Many notices in one.
 pub(super) fn summary(notice: &Notice) -> Letter {
     let mut letter = greeted(notice);

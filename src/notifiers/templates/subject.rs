@@ -20,6 +20,10 @@ pub(super) fn subject(notice: &Notice) -> String {
         NoticeKind::Escalation => ("[Escalation] ".into(), escalation(notice)),
         NoticeKind::Failed => failed(notice),
         NoticeKind::HandoffReady | NoticeKind::Reminder => reminder(notice),
+        NoticeKind::Operation => {
+            let summary = notice.problem.as_ref().map_or("it needs you", |problem| &problem.summary);
+            return fit("[everkey] ", summary, "");
+        }
         NoticeKind::Resolved => ("[Resolved] ".into(), resolved(notice)),
         NoticeKind::Stopped => ("[STOPPED] ".into(), stopped(notice)),
         NoticeKind::Summary => return fit("", &format!("{} things need you", notice.merged.len()), &worst(notice)),

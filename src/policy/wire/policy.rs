@@ -44,7 +44,7 @@ pub(crate) struct PolicyFile {
     pub schedule: Option<String>,
     /// IANA time zone; default: `defaults.timezone`.
     pub timezone: Option<String>,
-    /// Local time of day in which rotations may start, `06:00/10:00`; default: `defaults.window`.
+    /// Local time of day in which rotations may start, `06:00/10:00` or `22:00/02:00`; default: `defaults.window`.
     pub window: Option<String>,
     /// Inclusive local dates `2026-12-18/2027-01-04` in which nothing is staged or retired, besides `defaults.freeze`.
     #[serde(default)]

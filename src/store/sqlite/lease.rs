@@ -33,6 +33,18 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
     Ok(Fence(epoch))
 }
 
+/// Locks the daemon's own lock; it ends with this handle. No epoch goes with it: it gives no right to write.
+pub(super) fn lead(store: &Sqlite, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+    match store.leader.attempt(holder, now)? {
+        Attempt::Held(held) => store.leader.keep(0, held),
+        Attempt::Taken(note) => {
+            let note = note.unwrap_or_else(|| Note { holder: "another daemon".to_owned(), since: now });
+            return Err(StoreError::Held { holder: note.holder, since: note.since });
+        }
+    }
+    Ok(())
+}
+
 /// Makes `fence` void and unlocks.
 pub(super) async fn release(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
     let done = sqlx::query(sql::LEASE_GIVE).bind(epoch(fence)?).execute(&store.pool).await;

@@ -53,6 +53,7 @@ pub struct Sqlite {
     path: PathBuf,
     instance: String,
     hold: Hold,
+    leader: Hold,
 }
 
 impl Sqlite {
@@ -88,7 +89,8 @@ impl Sqlite {
             .await
             .map_err(fault::failed)?;
         let instance = schema::found(&pool, &seal).await?;
-        Ok(Self { pool, seal, path: path.to_owned(), instance, hold: Hold::of(path) })
+        let (hold, leader) = (Hold::of(path, "lock"), Hold::of(path, "serve.lock"));
+        Ok(Self { pool, seal, path: path.to_owned(), instance, hold, leader })
     }
 
     /// The file it lives in; its log and its lock lie beside it, under the same name with an ending.

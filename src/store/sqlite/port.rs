@@ -43,6 +43,10 @@ impl Store for Sqlite {
         lease::release(self, fence).await
     }
 
+    async fn lead(&self, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+        lease::lead(self, holder, now)
+    }
+
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {
         lease::check(self, fence).await
     }

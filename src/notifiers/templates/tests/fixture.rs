@@ -142,11 +142,12 @@ pub(super) fn of_stopped() -> Notice {
     }
 }
 
-pub(super) const KINDS: [NoticeKind; 10] = [
+pub(super) const KINDS: [NoticeKind; 11] = [
     NoticeKind::Done,
     NoticeKind::Escalation,
     NoticeKind::Failed,
     NoticeKind::HandoffReady,
+    NoticeKind::Operation,
     NoticeKind::Reminder,
     NoticeKind::Resolved,
     NoticeKind::Stopped,

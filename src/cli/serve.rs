@@ -1,0 +1,155 @@
+//! `everkey serve`: the daemon; with `--once` one cycle of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::OK;
+use super::apply::Job;
+use super::args::Cli;
+use super::args::DaemonArgs;
+use super::args::Global;
+use super::context::Context;
+use super::output::Output;
+use super::signals;
+use crate::assemble;
+use crate::config;
+use crate::daemon::Driver;
+use crate::daemon::End;
+use crate::daemon::Loaded;
+use crate::daemon::Loader;
+use crate::daemon::Logged;
+use crate::daemon::Signal;
+use crate::daemon::Status;
+use crate::error::Class;
+use crate::error::Error;
+use crate::health;
+use crate::ports::Fence;
+use crate::ports::StoreError;
+use crate::run::Engine;
+use crate::run::explain;
+
+/// Runs it.
+pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error> {
+    let context = Context::open(cli).await?;
+    // One daemon, or one cycle of it, at a time.
+    let lead = context.assembled.ports.store.lead(&config::holder(), config::real_now()).await;
+    lead.map_err(|error| explain::store(&error))?;
+    if args.once {
+        let job = Job {
+            out,
+            policies: &context.policies,
+            asked: &[],
+            yes: true,
+            max_changes: None,
+            pace: context.scheduled(),
+            command: "serve",
+        };
+        return job.run(&context, None).await;
+    }
+    let (stop, signals) = signals::for_daemon()?;
+    let serve = context.settings.tool.serve.as_ref();
+    let listen = args.listen.or(serve.map(|serve| serve.listen));
+    let status = Arc::new(Status::new(Arc::clone(&context.assembled.ports.clock)));
+    let listening = match listen {
+        Some(address) => Some(answer(address, &status).await?),
+        None => None,
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        tenant = context.settings.tenant_name,
+        policies = context.policies.len(),
+        listen = listening.as_ref().map(|(address, _)| tracing::field::display(*address)),
+        emulator = context.settings.tenant.emulator,
+        "started"
+    );
+    if context.assembled.ports.notifier.is_none() {
+        tracing::warn!("everkey.toml has no [mail]: nobody is told by mail");
+    }
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let end = driver(cli, context, stop, signals, status).run().await;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    if let Some((_, answering)) = listening {
+        answering.abort();
+    }
+    match end? {
+        End::Stopped => {
+            tracing::info!("stopped at a safe point");
+            out.document(&json!({"schema": "everkey.serve/v1", "outcome": "stopped"}));
+            Ok(OK)
+        }
+        End::TakenOver => Err(explain::store(&StoreError::Fenced)),
+    }
+}
+
+/// Answers health questions on `address`; where it really listens.
+async fn answer(address: SocketAddr, status: &Arc<Status>) -> Result<(SocketAddr, tokio::task::JoinHandle<()>), Error> {
+    let refused = |error: std::io::Error| {
+        Error::new(Class::Config, "C014", format!("cannot listen on {address}"))
+            .why(error)
+            .help("choose another --listen or [serve] listen; a port below 1024 needs a right of its own")
+    };
+    let listener = health::listen(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    let status = Arc::clone(status);
+    Ok((bound, tokio::spawn(health::serve(listener, Arc::new(move || status.problem())))))
+}
+
+fn driver(
+    cli: &Cli,
+    context: Context,
+    stop: Arc<AtomicBool>,
+    signals: mpsc::Receiver<Signal>,
+    status: Arc<Status>,
+) -> Driver {
+    let options = context.options(context.scheduled(), &context.policies);
+    let ports = context.assembled.ports.clone();
+    let policies = context.policies.clone();
+    // No right to write yet: no epoch of a store is 0.
+    let engine = Engine::new(ports.clone(), Fence(0), options, Arc::new(Logged), stop).concerning(&policies);
+    Driver {
+        engine,
+        policies,
+        clock: ports.clock,
+        store: ports.store,
+        mails: ports.notifier.is_some(),
+        holder: config::holder(),
+        status,
+        loader: Box::new(Files { global: cli.global.clone(), context }),
+        signals,
+    }
+}
+
+/// Reads the files again that the daemon was started with.
+struct Files {
+    global: Global,
+    context: Context,
+}
+
+#[async_trait]
+impl Loader for Files {
+    async fn load(&self) -> Result<Loaded, Error> {
+        let global = &self.global;
+        let settings = config::load(&global.config, global.policy.as_deref(), global.tenant.as_deref())?;
+        let before = &self.context.settings;
+        let fixed = [
+            ("tenant", settings.tenant.tenant_id == before.tenant.tenant_id),
+            ("store", settings.tool.store == before.tool.store),
+            ("[seal]", settings.tool.seal == before.tool.seal),
+        ];
+        if let Some((what, _)) = fixed.iter().find(|(_, same)| !same) {
+            return Err(Error::new(Class::Config, "C015", format!("{what} changed, and a reload cannot change it"))
+                .help("restart the daemon to take it over"));
+        }
+        let policies = settings.policies()?;
+        let assembled = assemble::reassemble(&settings, &self.context.assembled).await?;
+        let context = Context { settings, policies, assembled };
+        let options = context.options(context.scheduled(), &context.policies);
+        Ok(Loaded { ports: context.assembled.ports, options, policies: context.policies })
+    }
+}
