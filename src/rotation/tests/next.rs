@@ -144,17 +144,32 @@ fn nothing_is_delivered_while_a_patch_may_still_land() {
     assert_eq!(next(&r, &view(at(1))), Next::Do(Action::Deliver("file".into())));
 }
 
+/// Delivered to a person, who says nothing.
+fn carried() -> Rotation {
+    let mut r = delivered();
+    r.spec.sinks = vec![person_sink("person")];
+    r.deliveries = vec![Delivery { sink: "person".into(), at: at(1), proof: Proof::Sealed("h-1".into()) }];
+    r
+}
+
 #[test]
 fn nobody_confirmed_and_the_old_one_ended_by_both_clocks() {
     let end = at(24 * 30);
-    for r in [Rotation { state: State::Verified, deliveries: Vec::new(), ..delivered() }, delivered()] {
-        assert_ne!(next(&r, &view(end)), Next::Record(Event::Superseded), "{:?} at its end", r.state);
-        assert_eq!(next(&r, &view(end + mins(1))), Next::Record(Event::Superseded), "{:?}", r.state);
-        let behind = Clocks { local: end + mins(1), far: Some(end - mins(1)) };
-        let view = View { clocks: behind, ..view(end + mins(1)) };
-        assert_ne!(next(&r, &view), Next::Record(Event::Superseded), "Graph says it still lives");
-    }
-    assert_ne!(next(&confirmed(), &view(end + mins(1))), Next::Record(Event::Superseded), "confirmed: retire as usual");
+    let superseded = Next::Record(Event::Superseded);
+    assert_ne!(next(&carried(), &view(end)), superseded, "at its very end");
+    assert_eq!(next(&carried(), &view(end + mins(1))), superseded);
+    let behind = Clocks { local: end + mins(1), far: Some(end - mins(1)) };
+    let disagreeing = View { clocks: behind, ..view(end + mins(1)) };
+    assert_ne!(next(&carried(), &disagreeing), superseded, "Graph says it still lives");
+    let alone = View { rules: Rules::without(Mutation::LocalClockAlone), ..disagreeing };
+    assert_eq!(next(&carried(), &alone), superseded, "the mutant believes the local clock");
+    // A machine's evidence is one look away, and what is not delivered yet is delivered first.
+    assert_eq!(next(&delivered(), &view(end + mins(1))), Next::Do(Action::ProbeDelivered));
+    let undelivered = Rotation { state: State::Verified, ..attached() };
+    assert_eq!(next(&undelivered, &view(end + mins(1))), Next::Do(Action::Deliver("file".into())));
+    // Until the new one's own successor is due.
+    assert_eq!(next(&undelivered, &view(at(24 * 120) + mins(1))), superseded);
+    assert_ne!(next(&confirmed(), &view(end + mins(1))), superseded, "confirmed: retire as usual");
 }
 
 #[test]
@@ -184,21 +199,19 @@ fn the_overlap_is_waited_for_and_then_the_guard_is_asked() {
 }
 
 #[test]
-fn a_failed_step_waits_for_its_pause_but_never_beyond_the_end_of_the_old_one() {
+fn a_failed_step_waits_for_its_pause_but_never_beyond_the_end_of_what_people_use() {
     let problem = Problem { code: "T001".into(), summary: "no".into(), fix: None, request_id: None };
     let retry_at = at(24 * 30 + 5);
     let failure = Failure { problem, since: at(3), count: 9, retry_at, blocked: false };
     let staged = Rotation { failure: Some(failure.clone()), ..planned() };
     assert_eq!(next(&staged, &view(at(4))), Next::Wait(Some(retry_at), Waiting::Backoff));
-    let undelivered = Rotation { state: State::Verified, failure: Some(failure), ..attached() };
-    assert_eq!(next(&undelivered, &view(at(4))), Next::Wait(Some(at(24 * 30)), Waiting::Backoff));
+    let waiting = Rotation { failure: Some(failure), ..carried() };
+    assert_eq!(next(&waiting, &view(at(4))), Next::Wait(Some(at(24 * 30)), Waiting::Backoff));
 }
 
 #[test]
 fn at_first_issuance_a_person_has_until_the_new_ones_own_successor() {
-    let mut r = Rotation { old: Vec::new(), deliveries: Vec::new(), ..delivered() };
-    r.spec.sinks = vec![person_sink("person")];
-    r.deliveries = vec![Delivery { sink: "person".into(), at: at(1), proof: Proof::Sealed("h-1".into()) }];
+    let r = Rotation { old: Vec::new(), ..carried() };
     let until = at(24 * 120);
     assert_eq!(next(&r, &view(at(2))), Next::Wait(Some(until), Waiting::Person));
     assert_eq!(next(&r, &view(until + mins(1))), Next::Record(Event::Superseded));
