@@ -18,6 +18,7 @@ use super::OK;
 use super::args::ApplyArgs;
 use super::args::Cli;
 use super::args::Form;
+use super::ask;
 use super::context::Context;
 use super::context::Held;
 use super::output::Output;
@@ -195,30 +196,8 @@ impl Job<'_> {
                 .help("add --yes, or save a plan with `everkey plan --out FILE` and apply that with --yes")
                 .into());
         }
-        super::output::raw(
-            &format!("Apply this plan to tenant {}? Nothing is removed today. [y/N] ", context.settings.tenant_name),
-            true,
-        );
-        // Reading blocks: on a thread of its own, so that Ctrl-C ends the question.
-        let reading = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            std::io::stdin().read_line(&mut answer).map(|_| answer)
-        });
-        let answer = tokio::select! {
-            answer = reading => answer.map_err(std::io::Error::other).flatten(),
-            () = woken.notified() => {
-                super::output::raw("\n", true);
-                return Err(RunError::Stopped);
-            }
-        };
-        let cancelled = |what: &str| {
-            Error::new(Class::Cancelled, "U004", what).help("run the command again and answer y, or add --yes")
-        };
-        match answer {
-            Ok(answer) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
-            Ok(_) => Err(cancelled("cancelled; nothing was changed").into()),
-            Err(error) => Err(cancelled("no answer; nothing was changed").why(error).into()),
-        }
+        let tenant = &context.settings.tenant_name;
+        ask::confirm(&format!("Apply this plan to tenant {tenant}? Nothing is removed today."), woken).await
     }
 
     async fn under_way(&self, store: &dyn Store) -> Result<Vec<Rotation>, RunError> {
