@@ -294,7 +294,11 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
     Ok((Arc::new(OffsetClock::starting_at(now)), note))
 }
 
-async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+/// The store that `settings` name, opened or founded. Nothing is spoken to.
+///
+/// # Errors
+/// `C013` for PostgreSQL, `C011` without a seal, `T0…`.
+pub async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
         return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
             .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));

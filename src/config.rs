@@ -252,8 +252,11 @@ pub fn secret(source: &SecretSource, what: &str) -> Result<Secret> {
     }
 }
 
-/// One trailing line end is no part of a secret.
-fn secret_file(path: &Path) -> std::result::Result<Secret, String> {
+/// A secret from a file of its own. One trailing line end is no part of a secret.
+///
+/// # Errors
+/// A sentence that names the file, never its content.
+pub fn secret_file(path: &Path) -> std::result::Result<Secret, String> {
     let size = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?.len();
     if size > LARGEST_FILE {
         return Err(format!("{}: larger than 8 MiB", path.display()));

@@ -168,7 +168,7 @@ impl Job<'_> {
         }
         let tenant = &context.settings.tenant_name;
         let question = format!("Apply this plan to tenant {tenant}? Nothing is removed today.");
-        super::prompt::yes(self.out, &question, woken).await
+        super::ask::confirm(self.out, &question, woken).await
     }
 
     async fn under_way(&self, store: &dyn Store) -> Result<Vec<Rotation>, RunError> {

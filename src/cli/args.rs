@@ -1,5 +1,7 @@
 //! Arguments. Every flag has an `EVERKEY_` variable, shown beside it in `--help`; no flag takes a secret.
 
+mod ca;
+mod cert;
 mod emulator;
 mod handoff;
 mod serve;
@@ -11,6 +13,25 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+pub use ca::CaArgs;
+pub use ca::CaCommand;
+pub use ca::CaInitArgs;
+pub use cert::AnswerArgs;
+pub use cert::CertArgs;
+pub use cert::CertCommand;
+pub use cert::ConvertArgs;
+pub use cert::CsrArgs;
+pub use cert::ExpiringArgs;
+pub use cert::ImportArgs;
+pub use cert::InspectArgs;
+pub use cert::IssueArgs;
+pub use cert::KeyKind;
+pub use cert::PfxArgs;
+pub use cert::RequestArgs;
+pub use cert::SetArgs;
+pub use cert::SignArgs;
+pub use cert::Target;
+pub use cert::VerifyArgs;
 pub use emulator::EmulatorArgs;
 pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
@@ -133,6 +154,10 @@ pub enum Command {
         after_long_help = "Examples:\n  everkey exchange-script enate-graph-mail\n  everkey exchange-script enate-graph-mail --out enate.ps1"
     )]
     ExchangeScript(ExchangeArgs),
+    /// Certificates: make, sign, convert, look at
+    Cert(CertArgs),
+    /// A local certificate authority
+    Ca(CaArgs),
     /// What happened, and who did it
     #[command(after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --verify")]
     History(HistoryArgs),

@@ -9,9 +9,9 @@ use super::OK;
 use super::args::Cli;
 use super::args::EnableArgs;
 use super::args::Form;
+use super::ask;
 use super::context::Context;
 use super::output::Output;
-use super::prompt;
 use super::signals::stop_on_signal;
 use crate::config;
 use crate::error::Class;
@@ -66,7 +66,7 @@ pub async fn run(cli: &Cli, args: &EnableArgs, out: &Output) -> Result<u8, Error
     if !args.yes {
         let (_, woken) = stop_on_signal();
         let question = format!("Let everkey rotate {}?", policy.name);
-        prompt::yes(out, &question, &woken).await.map_err(RunError::into_error)?;
+        ask::confirm(out, &question, &woken).await.map_err(RunError::into_error)?;
     }
     config::rewrite_file(&policy.file, &before, &after)?;
     if out.form() == Form::Table {

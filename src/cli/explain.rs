@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::CERT_CODES;
 use super::OK;
 use super::args::ExplainArgs;
 use super::output::Output;
@@ -21,7 +22,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain(CODES.iter().map(|(code, title, text, fix)| (*code, *title, *text, *fix)))
+        .chain(CODES.iter().chain(CERT_CODES).map(|(code, title, text, fix)| (*code, *title, *text, *fix)))
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

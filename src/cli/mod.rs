@@ -2,6 +2,8 @@
 
 mod apply;
 mod args;
+mod ask;
+mod cert;
 mod context;
 mod demo;
 mod emulator;
@@ -12,7 +14,6 @@ mod handoff;
 mod output;
 mod plan;
 mod progress;
-mod prompt;
 mod rotate;
 mod saved;
 mod serve;
@@ -33,6 +34,7 @@ use crate::error::Error;
 pub use args::Cli;
 use args::Command;
 use args::Form;
+pub use cert::CODES as CERT_CODES;
 use output::Output;
 
 /// Exit code when everything worked.
@@ -88,6 +90,8 @@ fn wants_json(args: &[OsString]) -> bool {
 async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Error> {
     match command {
         Command::Apply(args) => apply::run(cli, args, out).await,
+        Command::Ca(args) => cert::authority::run(cli, args, out).await,
+        Command::Cert(args) => cert::run(cli, args, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
         Command::Enable(args) => enable::run(cli, args, out).await,

@@ -25,6 +25,7 @@ pub struct Output {
     quiet: bool,
     progress: bool,
     interactive: bool,
+    asks: bool,
     wrote_document: AtomicBool,
 }
 
@@ -42,6 +43,7 @@ impl Output {
             quiet: global.quiet,
             progress: !global.no_progress && std::io::stderr().is_terminal() && global.output == Form::Table,
             interactive: !global.no_input && std::io::stdin().is_terminal() && terminal,
+            asks: !global.no_input,
             wrote_document: AtomicBool::new(false),
         }
     }
@@ -54,6 +56,11 @@ impl Output {
     /// Whether a person can be asked.
     pub fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// Whether a password can be asked for: the question goes to standard error, so results may go elsewhere.
+    pub fn can_ask_password(&self) -> bool {
+        self.asks && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// Whether a moving display may be shown on standard error.
@@ -156,4 +163,10 @@ pub fn raw(text: &str, to_stderr: bool) {
 /// A line on standard error.
 pub fn note(text: &str) {
     write_err(&format!("{text}\n"));
+}
+
+/// Bytes on standard output as they are.
+pub fn bytes(content: &[u8]) {
+    let mut stream = std::io::stdout().lock();
+    let _ = stream.write_all(content).and_then(|()| stream.flush());
 }

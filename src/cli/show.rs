@@ -24,6 +24,7 @@ everkey keeps the credentials of Microsoft Entra app registrations alive.
 
   Try     demo, emulator serve
   Daily   validate, plan, apply, status, rotate, handoff list|show|open|confirm|reissue
+  Certs   cert issue|csr|sign|import|inspect|convert|verify|expiring, ca init
   Tool    exchange-script, history, explain, schema, help <topic>, version
 
 Examples:

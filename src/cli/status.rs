@@ -217,7 +217,8 @@ fn item(row: &Row, now: Timestamp) -> Value {
     })
 }
 
-fn within(text: &str) -> Result<SignedDuration, Error> {
+/// A duration of the command line.
+pub fn within(text: &str) -> Result<SignedDuration, Error> {
     let parsed = text
         .strip_suffix('d')
         .and_then(|days| days.parse::<i64>().ok())

@@ -209,11 +209,13 @@ impl Authority {
         let wanted = now
             .checked_add(SignedDuration::from_hours(24 * i64::from(days.min(most))))
             .map_err(|_| PkiError::Authority("the dates are out of range".into()))?;
-        let end = wanted.min(self.end);
-        if end < wanted {
+        let start = now.checked_sub(BACKDATED).unwrap_or(now).max(self.start);
+        // The hour before counts as well.
+        let limit = start.checked_add(SignedDuration::from_hours(24 * i64::from(MOST_DAYS))).unwrap_or(wanted);
+        let end = wanted.min(limit).min(self.end);
+        if self.end < wanted {
             shortened = Some(format!("the CA's own certificate ends on {}", self.end.strftime("%Y-%m-%d")));
         }
-        let start = now.checked_sub(BACKDATED).unwrap_or(now).max(self.start);
         Ok(Terms { start: whole(start), end: whole(end), shortened })
     }
 

@@ -11,6 +11,7 @@
 //! PKCS#8 DER inside a `Secret`; every private-key operation is aws-lc-rs.
 
 mod authority;
+mod chain;
 mod command;
 mod dns;
 mod error;
@@ -37,6 +38,7 @@ mod x509;
 pub use authority::Authority;
 pub use authority::MOST_DAYS;
 pub use authority::Terms;
+pub use chain::arrange;
 pub use command::CommandIssuer;
 pub use error::PkiError;
 pub use inspect::CertificateFacts;
@@ -106,4 +108,20 @@ pub fn sealed_key_pem(key: &Secret, password: &Secret, generated: bool) -> Resul
 /// A request as PEM.
 pub fn request_pem(der: &[u8]) -> String {
     pemtext::block("CERTIFICATE REQUEST", der)
+}
+
+/// The public half of a key, as SubjectPublicKeyInfo.
+///
+/// # Errors
+/// [`PkiError::Key`].
+pub fn public_key(key: &Secret) -> Result<Vec<u8>, PkiError> {
+    Ok(keys::signer(key)?.public_key_info())
+}
+
+/// The public key of a certificate (DER), as SubjectPublicKeyInfo.
+///
+/// # Errors
+/// [`PkiError::Certificate`].
+pub fn certificate_key(certificate: &[u8]) -> Result<Vec<u8>, PkiError> {
+    Ok(x509::part(certificate, x509::PUBLIC_KEY)?.to_vec())
 }

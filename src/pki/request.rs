@@ -131,6 +131,11 @@ pub fn read_request(der: &[u8]) -> Result<Request, PkiError> {
 }
 
 impl Request {
+    /// Its public key, as SubjectPublicKeyInfo.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
     /// Notes what an extension asks for; some things nobody should get.
     fn take(&mut self, extension: &Extension) -> Result<Option<String>, String> {
         let value = extension.extn_value.as_bytes();

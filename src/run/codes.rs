@@ -263,7 +263,7 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
     ),
     ("U001", "wrong usage", "The command line could not be understood.", "See `everkey help`."),
     ("U002", "no such policy", "The name is not a policy of this tenant.", "See `everkey status`."),
-    ("U003", "nobody to ask", "The command changes the tenant and there is no terminal.", "Add --yes."),
+    ("U003", "nobody to ask", "The command needs a yes, and there is no terminal.", "Add --yes."),
     ("U004", "cancelled", "Nothing was changed.", "Run it again and answer y."),
     ("U005", "no duration", "Durations are written 60d or 12h.", "Correct it."),
     ("U006", "not a terminal", "A secret should not end in a log.", "Use --out DIR, or --reveal."),

@@ -9,7 +9,7 @@ use crate::support::binary;
 use crate::support::python;
 
 /// Runs a command on a terminal and gives `answer` to its prompt.
-fn on_terminal(world: &World, answer: &str, args: &[&str]) -> Ran {
+pub fn on_terminal(world: &World, answer: &str, args: &[&str]) -> Ran {
     let mut command = Command::new(python());
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/terminal.py")).arg(answer).arg(binary());
     command.args(["-C", "emu/everkey.toml"]).args(args).current_dir(world.path());

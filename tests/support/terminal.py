@@ -2,7 +2,7 @@
 
 usage: terminal.py ANSWER PROGRAM ARG...
 ANSWER is typed (with Enter) when "[y/N]" appears; "ctrl-c" sends that key instead; "wait:TEXT" sends it when TEXT
-appears after "y". All that the terminal showed goes to standard output; the exit code is the command's.
+appears after "y"; "reply:PROMPT=TEXT|PROMPT=TEXT" types each text when its prompt appears, in that order. All that the terminal showed goes to standard output; the exit code is the command's.
 """
 import os
 import pty
@@ -14,6 +14,8 @@ if pid == 0:
     os.execv(command[0], command)
 shown = b""
 prompted = interrupted = False
+replies = [pair.split("=", 1) for pair in answer[6:].split("|")] if answer.startswith("reply:") else []
+unanswered = b""
 while True:
     try:
         data = os.read(terminal, 65536)
@@ -22,7 +24,12 @@ while True:
     if not data:
         break
     shown += data
-    if not prompted and b"[y/N]" in shown:
+    unanswered += data
+    if replies and replies[0][0].encode() in unanswered:
+        typed = replies.pop(0)[1]
+        unanswered = b""
+        os.write(terminal, b"\x03" if typed == "ctrl-c" else typed.encode() + b"\n")
+    if not prompted and b"[y/N]" in shown and not answer.startswith("reply:"):
         prompted = True
         if answer == "ctrl-c":
             os.write(terminal, b"\x03")

@@ -67,7 +67,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         Done,
         SupersededUnconfirmed,
     ];
-    let problem = Problem { code: "G001".into(), summary: "no".into(), fix: None, request_id: None };
+    let problem = Problem { code: "G010".into(), summary: "no".into(), fix: None, request_id: None };
     let old = || vec![KeyId::from("old")];
     let start = Event::AttemptStarted { number: 2, tag: "t".into(), start: at(0), end: at(9) };
     vec![
@@ -213,7 +213,7 @@ fn a_removal_that_shows_again_is_sent_again_once_reads_have_settled() {
 
 #[test]
 fn a_step_that_succeeds_ends_the_failures_and_looking_around_does_not() {
-    let problem = Problem { code: "G001".into(), summary: "no".into(), fix: None, request_id: None };
+    let problem = Problem { code: "G010".into(), summary: "no".into(), fix: None, request_id: None };
     let failed = Event::Failed { problem, retry_at: at(2), blocked: false };
     let twice = after(&after(&attached(), &failed, at(1)).unwrap(), &failed, at(2)).unwrap();
     let failure = twice.failure.as_ref().unwrap();

@@ -200,7 +200,7 @@ fn the_overlap_is_waited_for_and_then_the_guard_is_asked() {
 
 #[test]
 fn a_failed_step_waits_for_its_pause_but_never_beyond_the_end_of_what_people_use() {
-    let problem = Problem { code: "T001".into(), summary: "no".into(), fix: None, request_id: None };
+    let problem = Problem { code: "T010".into(), summary: "no".into(), fix: None, request_id: None };
     let retry_at = at(24 * 30 + 5);
     let failure = Failure { problem, since: at(3), count: 9, retry_at, blocked: false };
     let staged = Rotation { failure: Some(failure.clone()), ..planned() };

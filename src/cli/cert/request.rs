@@ -7,10 +7,15 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 
-use super::OK;
-use super::args::Cli;
-use super::context::Context;
-use super::output::Output;
+use super::files;
+use super::record;
+use crate::cli::OK;
+use crate::cli::args::AnswerArgs;
+use crate::cli::args::Cli;
+use crate::cli::args::RequestArgs;
+use crate::cli::context::Context;
+use crate::cli::output::Output;
+use crate::cli::output::note;
 use crate::config;
 use crate::error::Class;
 use crate::error::Error;
@@ -33,14 +38,15 @@ fn selector(text: &str) -> (IntegrationName, Option<SlotName>) {
 }
 
 /// Shows the request, or writes it to a file.
-pub async fn show(cli: &Cli, name: &str, to: Option<&Path>, out: &Output) -> Result<u8, Error> {
+pub async fn show(cli: &Cli, args: &RequestArgs, out: &Output) -> Result<u8, Error> {
+    let name = &args.integration;
     let context = Context::open(cli).await?;
     let (integration, slot) = selector(name);
     context.only(&[integration.to_string()])?;
     let store = context.assembled.ports.store.as_ref();
     let r = waiting_request(store, &integration, slot.as_ref()).await.map_err(RunError::into_error)?;
     let pem = r.request.clone().unwrap_or_default();
-    match to {
+    match &args.out {
         Some(path) => {
             config::write_file(path, pem.as_bytes())?;
             out.print(&format!("Wrote {}   the certificate request of {integration}\n", path.display()));
@@ -48,9 +54,9 @@ pub async fn show(cli: &Cli, name: &str, to: Option<&Path>, out: &Output) -> Res
         None => out.print(&pem),
     }
     if let Some(due) = certificate_due(&r) {
-        out.say(&format!("The certificate should be back by {}.", due.strftime("%Y-%m-%d")));
+        note(&format!("The certificate should be back by {}.", due.strftime("%Y-%m-%d")));
     }
-    out.say(&format!("When it is:  everkey cert answer {name} FILE"));
+    note(&format!("When it is:  everkey cert answer {name} FILE"));
     out.document(&json!({
         "schema": "everkey.cert/v1", "integration": integration, "slot": r.spec.slot, "subject": subject(&r),
         "request": pem, "due": certificate_due(&r),
@@ -59,14 +65,15 @@ pub async fn show(cli: &Cli, name: &str, to: Option<&Path>, out: &Output) -> Res
 }
 
 /// Takes the certificate back.
-pub async fn answer(cli: &Cli, name: &str, file: &Path, by: Option<&str>, out: &Output) -> Result<u8, Error> {
+pub async fn answer(cli: &Cli, args: &AnswerArgs, out: &Output) -> Result<u8, Error> {
+    let (name, file) = (&args.integration, &args.file);
     let context = Context::open(cli).await?;
     let (integration, slot) = selector(name);
     let policies = context.only(&[integration.to_string()])?;
-    let given = config::read_bytes(file, "certificate")?;
-    let who = by.unwrap_or("the user of this machine");
+    let given = files::read(file)?;
+    let who = record::actor(args.by.as_deref());
     let held = context.engine(Pace::Now, Arc::new(Quiet), Arc::new(AtomicBool::new(false)), &policies).await?;
-    let taken = held.engine.take_certificate(&integration, slot.as_ref(), &given, who).await;
+    let taken = held.engine.take_certificate(&integration, slot.as_ref(), given.expose(), &who).await;
     held.release().await?;
     let r = taken.map_err(|error| invalid(error, file))?;
     let fresh = r.fresh.as_ref();
