@@ -102,6 +102,17 @@ pub async fn assemble_with(
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
 }
 
+/// The tenant's time: this machine's, or an emulator's.
+///
+/// # Errors
+/// `G010` when the emulator does not answer.
+pub async fn time(settings: &Settings) -> Result<jiff::Timestamp> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let options = http::Options { ca_pem: ca(&settings.tenant.cloud)?, ..http::Options::default() };
+    let client = http::Client::new(&options).map_err(|error| explain::explain(&error, "set up https"))?;
+    Ok(clock(settings, &client, &endpoints).await?.0.now())
+}
+
 /// Graph and the token endpoint of one identity.
 struct Connected {
     entra: Arc<Entra>,
@@ -218,19 +229,41 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
 }
 
 async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(open_store(settings, crate::store::Options::default()).await?))
+}
+
+/// The store itself, for its care.
+///
+/// # Errors
+/// `C011`, `C013`, `T0…`.
+pub async fn open_store(settings: &Settings, options: crate::store::Options) -> Result<Sqlite> {
+    let path = store_path(settings)?;
+    Sqlite::open(path, seal_key(settings)?, options).await.map_err(|error| explain::store(&error))
+}
+
+/// Where the store lies.
+///
+/// # Errors
+/// `C013` for PostgreSQL.
+pub fn store_path(settings: &Settings) -> Result<&std::path::Path> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
         return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
             .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));
     };
+    Ok(path)
+}
+
+/// The key that seals the store.
+///
+/// # Errors
+/// `C010`, `C011`, `T016`.
+pub fn seal_key(settings: &Settings) -> Result<SealKey> {
     let Some(seal) = &settings.tool.seal else {
         return Err(Error::new(Class::Config, "C011", "everkey.toml has no [seal]")
             .why("secrets are sealed in the store under a key outside it")
             .help("make one: openssl rand -hex 32 > seal.key; then [seal] key_file = \"seal.key\""));
     };
-    let key = SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))?;
-    let store =
-        Sqlite::open(path, key, crate::store::Options::default()).await.map_err(|error| explain::store(&error))?;
-    Ok(Arc::new(store))
+    SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))
 }
 
 fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {

@@ -366,6 +366,13 @@ pub fn real_now() -> Timestamp {
     SystemClock.now()
 }
 
+/// Name of the user of the operating system, else the number.
+pub fn os_user() -> String {
+    let uid = nix::unistd::Uid::current();
+    let known = nix::unistd::User::from_uid(uid).ok().flatten();
+    known.map_or_else(|| format!("uid {uid}"), |user| user.name)
+}
+
 /// Who holds the store, for the error others get.
 pub fn holder() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

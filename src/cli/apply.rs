@@ -20,6 +20,7 @@ use super::args::Cli;
 use super::args::Form;
 use super::context::Context;
 use super::context::Held;
+use super::guard;
 use super::output::Output;
 use super::progress::Display;
 use super::progress::Waits;
@@ -80,6 +81,7 @@ pub async fn run(cli: &Cli, args: &ApplyArgs, out: &Output) -> Result<u8, Error>
     let context = Context::open(cli).await?;
     let policies = context.only(&args.only)?;
     let job = Job { out, policies: &policies, asked: &[], yes: args.yes, max_changes: args.max_changes };
+    guard::new_store(&context, args.new_store).await?;
     let saved = args.plan.as_deref().map(|path| saved::read(path, &context, &policies)).transpose()?;
     job.run(&context, saved.as_ref()).await
 }

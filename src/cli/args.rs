@@ -1,5 +1,6 @@
 //! Arguments. Every flag has an `EVERKEY_` variable, shown beside it in `--help`; no flag takes a secret.
 
+mod care;
 mod emulator;
 mod handoff;
 
@@ -10,6 +11,11 @@ use clap::Parser;
 use clap::Subcommand;
 use clap::ValueEnum;
 
+pub use care::CheckArgs;
+pub use care::HistoryArgs;
+pub use care::HistoryCommand;
+pub use care::StoreArgs;
+pub use care::StoreCommand;
 pub use emulator::EmulatorArgs;
 pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
@@ -74,6 +80,10 @@ pub enum Form {
     Table,
     /// One JSON document on standard output, also on failure.
     Json,
+    /// Comma-separated values, for exports.
+    Csv,
+    /// One JSON document a line, for exports.
+    Ndjson,
     /// SARIF 2.1.0, for `validate`.
     Sarif,
 }
@@ -109,6 +119,13 @@ pub enum Command {
     /// Rotate now, with overlap, whatever the date
     #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
     Rotate(RotateArgs),
+    /// One line for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(
+        after_long_help = "Examples:\n  everkey check\n  everkey check -w 30d -c 7d reapit-lead-imports\n\nWhatever goes wrong is UNKNOWN (3), wrong usage too; never OK."
+    )]
+    Check(CheckArgs),
+    /// The store: check, back up, restore, seal under a new key
+    Store(StoreArgs),
     /// Where every integration stands
     #[command(after_long_help = "Examples:\n  everkey status\n  everkey status --within 60d -o json")]
     Status(StatusArgs),
@@ -120,7 +137,9 @@ pub enum Command {
     )]
     ExchangeScript(ExchangeArgs),
     /// What happened, and who did it
-    #[command(after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --verify")]
+    #[command(
+        after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --since 2026-11-01\n  everkey history verify"
+    )]
     History(HistoryArgs),
     /// Explain an error code, or look permissions up
     #[command(after_long_help = "Examples:\n  everkey explain P012\n  everkey explain permissions --search mail")]
@@ -187,6 +206,9 @@ pub struct ApplyArgs {
     /// Refuse when more integrations than this would change
     #[arg(long, env = "EVERKEY_MAX_CHANGES", value_name = "N")]
     pub max_changes: Option<usize>,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
 }
 
 /// `rotate`
@@ -204,6 +226,9 @@ pub struct RotateArgs {
     /// Show what would happen
     #[arg(long, env = "EVERKEY_DRY_RUN")]
     pub dry_run: bool,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
     /// Do not ask
     #[arg(short, long, env = "EVERKEY_YES")]
     pub yes: bool,
@@ -229,20 +254,6 @@ pub struct ExchangeArgs {
     /// Write it to this file
     #[arg(long, env = "EVERKEY_OUT", value_name = "FILE")]
     pub out: Option<std::path::PathBuf>,
-}
-
-/// `history`
-#[derive(Args, Debug)]
-pub struct HistoryArgs {
-    /// Integration
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// Only the last so many
-    #[arg(short, long, env = "EVERKEY_COUNT", value_name = "N")]
-    pub number: Option<usize>,
-    /// Check the hash chain instead
-    #[arg(long, env = "EVERKEY_VERIFY")]
-    pub verify: bool,
 }
 
 /// `explain`

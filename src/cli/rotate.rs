@@ -38,6 +38,7 @@ pub async fn run(cli: &Cli, args: &RotateArgs, out: &Output) -> Result<u8, Error
         out.document(&super::plan::saved(&plan, &policies, &context));
         return Ok(OK);
     }
+    super::guard::new_store(&context, args.new_store).await?;
     let job = Job { out, policies: &policies, asked: &asked, yes: args.yes, max_changes: None };
     job.run(&context, None).await
 }

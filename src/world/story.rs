@@ -149,6 +149,7 @@ fn engine(stage: &Stage, fence: Fence, sabotage: Option<Sabotage>, progress: Arc
         actor: "everkey".to_owned(),
         alerts: stage.settings.alert_rules(),
         login_url: stage.assembled.login_url.clone(),
+        os_user: None,
         pace: Pace::Scheduled,
         permissions_allowed: stage.settings.permissions_allowed(&stage.policies),
         rules: rules(sabotage),
