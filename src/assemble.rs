@@ -72,20 +72,15 @@ pub async fn assemble_with(
     patience: Patience,
 ) -> Result<Assembled> {
     let endpoints = endpoints(&settings.tenant.cloud);
-    let ca_pem = ca(&settings.tenant.cloud)?;
-    let client = http::Client::new(&http::Options {
-        proxy: if ca_pem.is_none() { config::proxy() } else { None },
-        ca_pem,
-        ..http::Options::default()
-    })
-    .map_err(|error| explain::explain(&error, "set up https"))?;
+    let client = client(settings)?;
     let (clock, clock_note) = match given {
         Some(clock) => (clock, " Clock: moved by everkey.".to_owned()),
         None => clock(settings, &client, &endpoints).await?,
     };
     let store = store(settings).await?;
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
-    let notifier = settings.tool.mail.as_ref().map(|mail| smtp(mail, Arc::clone(&clock))).transpose()?;
+    let notifier = settings.tool.mail.as_ref().map(|mail| mailer(mail, Arc::clone(&clock))).transpose()?;
+    let notifier = notifier.map(|smtp| Arc::new(smtp) as Arc<dyn Notifier>);
     let sinks = match &settings.tenant.sink_root {
         Some(root) if settings.tenant.emulator => Factory::below(root.clone()),
         _ => Factory::new(),
@@ -102,14 +97,46 @@ pub async fn assemble_with(
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
 }
 
+/// Graph of a tenant with its clock, without the store: for a look at what may be wrong.
+pub struct Online {
+    /// The tenant's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Graph.
+    pub directory: Arc<dyn crate::ports::Directory>,
+    /// Base of the sign-in pages.
+    pub login_url: String,
+}
+
+/// Makes it.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let client = client(settings)?;
+    let (clock, _) = clock(settings, &client, &endpoints).await?;
+    let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
+    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url })
+}
+
+/// The https client of a tenant.
+fn client(settings: &Settings) -> Result<http::Client> {
+    let ca_pem = ca(&settings.tenant.cloud)?;
+    http::Client::new(&http::Options {
+        proxy: if ca_pem.is_none() { config::proxy() } else { None },
+        ca_pem,
+        ..http::Options::default()
+    })
+    .map_err(|error| explain::explain(&error, "set up https"))
+}
+
 /// The tenant's time: this machine's, or an emulator's.
 ///
 /// # Errors
 /// `G010` when the emulator does not answer.
 pub async fn time(settings: &Settings) -> Result<jiff::Timestamp> {
     let endpoints = endpoints(&settings.tenant.cloud);
-    let options = http::Options { ca_pem: ca(&settings.tenant.cloud)?, ..http::Options::default() };
-    let client = http::Client::new(&options).map_err(|error| explain::explain(&error, "set up https"))?;
+    let client = client(settings)?;
     Ok(clock(settings, &client, &endpoints).await?.0.now())
 }
 
@@ -266,14 +293,18 @@ pub fn seal_key(settings: &Settings) -> Result<SealKey> {
     SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))
 }
 
-fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {
+/// The mail transport; connects to nothing yet.
+///
+/// # Errors
+/// `C010`, `C013`, `M00…`.
+pub fn mailer(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Smtp> {
     if mail.transport != Transport::Smtp {
         return Err(Error::new(Class::Config, "C013", "mail through Graph is not in this release")
             .help("use transport = \"smtp\""));
     }
     let password = mail.password.as_ref().map(|source| config::secret(source, "the SMTP password")).transpose()?;
     let ca_pem = mail.ca_file.as_ref().map(|file| config::read_bytes(file, "the CA file of mail")).transpose()?;
-    let smtp = Smtp::new(SmtpOptions {
+    Smtp::new(SmtpOptions {
         from: mail.from.clone(),
         host: mail.host.clone(),
         port: mail.port,
@@ -286,6 +317,5 @@ fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {
         ca_pem,
         clock,
         timeout: SMTP_TIMEOUT,
-    })?;
-    Ok(Arc::new(smtp))
+    })
 }

@@ -1,5 +1,7 @@
 //! The one door to the environment and to the files that configuration names; and the settings in effect.
 
+mod machine;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,6 +25,13 @@ use crate::policy::Severity;
 use crate::policy::Tenant;
 use crate::policy::ToolConfig;
 use crate::secret::Secret;
+
+pub use machine::is_in_git;
+pub use machine::is_writable_dir;
+pub use machine::os_user;
+pub use machine::policy_names;
+pub use machine::remove_file;
+pub use machine::write_new;
 
 /// No file of this tool comes near this.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -355,7 +364,8 @@ pub fn write_private(path: &Path, value: &Secret) -> Result<()> {
         .map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+/// A file or directory that could not be written.
+pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Class::Failed, "F010", format!("cannot write {}", path.display()))
         .why(error)
         .help("choose another path; existing files are not overwritten where a secret is written")
@@ -364,13 +374,6 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 /// The real time, for locks: they must not follow an emulator's clock.
 pub fn real_now() -> Timestamp {
     SystemClock.now()
-}
-
-/// Name of the user of the operating system, else the number.
-pub fn os_user() -> String {
-    let uid = nix::unistd::Uid::current();
-    let known = nix::unistd::User::from_uid(uid).ok().flatten();
-    known.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
 
 /// Who holds the store, for the error others get.

@@ -3,6 +3,7 @@
 mod care;
 mod emulator;
 mod handoff;
+mod tool;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use clap::Subcommand;
 use clap::ValueEnum;
 
 pub use care::CheckArgs;
+pub use care::DoctorArgs;
 pub use care::HistoryArgs;
 pub use care::HistoryCommand;
 pub use care::StoreArgs;
@@ -21,6 +23,11 @@ pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
 pub use handoff::HandoffArgs;
 pub use handoff::HandoffCommand;
+pub use tool::CompletionsArgs;
+pub use tool::ConfigArgs;
+pub use tool::ConfigCommand;
+pub use tool::InitArgs;
+pub use tool::ManArgs;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -119,6 +126,26 @@ pub enum Command {
     /// Rotate now, with overlap, whatever the date
     #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
     Rotate(RotateArgs),
+    /// Write an everkey.toml with comments and a new seal key; overwrites nothing
+    #[command(
+        after_long_help = "Examples:\n  everkey init --tenant-id 8f0c1d52-0000-4000-8000-0000000031aa --client-id 3f0c1d52-0000-4000-8000-00000000e0e0\n  everkey -C /etc/everkey/everkey.toml init --certificate-file /etc/everkey/everkey.pem"
+    )]
+    Init(InitArgs),
+    /// Settings and where they come from
+    Config(ConfigArgs),
+    /// Completions for a shell; names of integrations are completed too
+    #[command(
+        after_long_help = "Examples:\n  everkey completions bash\n  everkey completions zsh\n\nBash: put `source <(everkey completions bash)` into ~/.bashrc."
+    )]
+    Completions(CompletionsArgs),
+    /// Manual pages
+    #[command(after_long_help = "Examples:\n  everkey man\n  everkey man --dir ./man1")]
+    Man(ManArgs),
+    /// What is wrong here, and how to mend it
+    #[command(
+        after_long_help = "Examples:\n  everkey doctor\n  everkey doctor --online=false -o json\n  everkey doctor --systemd-drop-in\n\nExits 1 when anything FAILs."
+    )]
+    Doctor(DoctorArgs),
     /// One line for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
     #[command(
         after_long_help = "Examples:\n  everkey check\n  everkey check -w 30d -c 7d reapit-lead-imports\n\nWhatever goes wrong is UNKNOWN (3), wrong usage too; never OK."

@@ -6,18 +6,22 @@ mod check;
 mod context;
 mod csv;
 mod demo;
+mod doctor;
 mod emulator;
 mod exchange;
 mod explain;
 mod guard;
 mod handoff;
 mod history;
+mod init;
 mod output;
 mod plan;
 mod progress;
 mod rotate;
 mod rows;
 mod saved;
+mod settings;
+mod shells;
 mod show;
 mod status;
 mod store;
@@ -37,6 +41,7 @@ pub use args::Cli;
 use args::Command;
 use args::Form;
 use output::Output;
+use settings::Origins;
 
 /// Exit code when everything worked.
 pub const OK: u8 = 0;
@@ -46,9 +51,12 @@ pub const PENDING: u8 = 2;
 /// Runs one command line; the exit code is documented in `everkey help exit-codes`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    if shells::complete(&args) {
+        return OK;
+    }
     let json_wanted = wants_json(&args);
-    let cli = match parse(&args) {
-        Ok(cli) => cli,
+    let (cli, origins) = match parse(&args) {
+        Ok(parsed) => parsed,
         Err(error) if is_check(&args) && error.use_stderr() => {
             return check::unknown(&usage_error(&error), json_wanted);
         }
@@ -68,7 +76,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return fail(&out, &Error::new(Class::Failed, "R002", "cannot start").why(error));
         }
     };
-    let result = runtime.block_on(dispatch(&cli, command, &out));
+    let result = runtime.block_on(dispatch(&cli, command, &origins, &out));
     // A prompt that was interrupted still waits for its line: nobody waits for it.
     runtime.shutdown_background();
     match result {
@@ -78,10 +86,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Reads a command line. An empty variable is none, and a switch takes `1`, `yes` and `on` as well as `true`.
-fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+fn parse(args: &[OsString]) -> Result<(Cli, Origins), clap::Error> {
     let mut command = Cli::command();
     tolerate_variables(&mut command);
-    Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(args)?)
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    let origins = Origins::of(&matches);
+    Ok((Cli::from_arg_matches_mut(&mut matches)?, origins))
 }
 
 fn tolerate_variables(command: &mut clap::Command) {
@@ -131,17 +141,22 @@ fn wants_json(args: &[OsString]) -> bool {
         || crate::config::variable("EVERKEY_OUTPUT").is_some_and(|form| form == "json")
 }
 
-async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Error> {
+async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output) -> Result<u8, Error> {
     match command {
         Command::Apply(args) => apply::run(cli, args, out).await,
         Command::Check(args) => Ok(check::run(cli, args, out).await),
+        Command::Completions(args) => shells::completions(args, out),
+        Command::Config(args) => settings::run(cli, args, origins, out),
         Command::Demo(args) => demo::run(args, out).await,
+        Command::Doctor(args) => doctor::run(cli, args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
         Command::ExchangeScript(args) => exchange::run(cli, args, out).await,
         Command::Explain(args) => explain::run(args, out),
         Command::Handoff(args) => handoff::run(cli, args, out).await,
         Command::HelpOn(args) => show::help_on(args, out),
         Command::History(args) => history::run(cli, args, out).await,
+        Command::Init(args) => init::run(cli, args, out),
+        Command::Man(args) => shells::man(args, out),
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),

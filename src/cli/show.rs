@@ -18,9 +18,10 @@ pub const OVERVIEW: &str = "\
 everkey keeps the credentials of Microsoft Entra app registrations alive.
 
   Try     demo, emulator serve
+  Start   init, doctor
   Daily   validate, plan, apply, status, check, rotate, handoff list|show|open|confirm|reissue
   Keep    history verify|show|export, store check|backup|restore|reseal
-  Tool    exchange-script, explain, schema, help <topic>, version
+  Tool    config show, exchange-script, explain, schema, completions, man, help <topic>, version
 
 Examples:
   everkey demo                    the whole job once, offline, in seconds

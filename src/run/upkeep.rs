@@ -3,6 +3,18 @@
 /// Code, title, explanation, what to do.
 pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
     (
+        "C014",
+        "configuration and policies are needed first",
+        "The systemd drop-in is made from the places that the policies deliver to.",
+        "Run `everkey doctor --online=false` and mend what it shows.",
+    ),
+    (
+        "F011",
+        "there already",
+        "The file exists, and `init` overwrites nothing.",
+        "Name another place with -C FILE or --seal-key FILE.",
+    ),
+    (
         "H015",
         "confirmed already",
         "Somebody said that the recipient uses this value: there is nothing to hand over again.",
@@ -43,6 +55,18 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
         "Compare with a backup of the store, and look for who could write the store's file.",
     ),
     ("T022", "no such entry", "The history knows no such rotation, hand-off or entry.", "List them: everkey history"),
+    (
+        "U017",
+        "no valid configuration",
+        "What `init` was given would make an everkey.toml that no command accepts. Nothing was written.",
+        "Correct the flag that the message names.",
+    ),
+    (
+        "U018",
+        "the seal key would lie in git",
+        "A key that is committed once is public to everybody who reads the repository.",
+        "Name a place outside of the work tree with --seal-key.",
+    ),
     ("U014", "no date", "Dates are written 2026-11-01 or as RFC 3339 instants.", "Correct it."),
     ("U015", "no such form here", "Only exports are written as CSV or NDJSON.", "Use -o json, or no -o."),
     (

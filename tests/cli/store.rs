@@ -144,6 +144,8 @@ fn a_restore_goes_over_nothing_newer_unasked_and_keeps_what_was() {
 #[test]
 fn what_a_backup_does_not_know_is_told_and_stays() {
     let world = World::applied();
+    value_of(&world, "h-0003");
+    world.run(&["handoff", "confirm", "h-0003"]).exits(0);
     world.keep_policies(&["roger365-replicator"]);
     world.run(&["store", "backup", "b.db"]).exits(0);
     let rotate = |world: &World, number: usize| {

@@ -19,6 +19,29 @@ pub struct CheckArgs {
     pub critical: String,
 }
 
+/// `doctor`
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Also look at Entra and the mail server
+    #[arg(
+        long,
+        env = "EVERKEY_ONLINE",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub online: bool,
+    /// Quick and local, for a container's health check
+    #[arg(long, env = "EVERKEY_HEALTH")]
+    pub health: bool,
+    /// Print the systemd drop-in that lets everkey write where the policies deliver
+    #[arg(long, env = "EVERKEY_SYSTEMD_DROP_IN", conflicts_with = "health")]
+    pub systemd_drop_in: bool,
+}
+
 /// `store`
 #[derive(Args, Debug)]
 pub struct StoreArgs {
