@@ -73,6 +73,7 @@ async fn others(
         }
     }
     others.retain(|_, names| !names.is_empty());
+    others.values_mut().for_each(|names| names.sort());
     Ok(others)
 }
 

@@ -75,7 +75,7 @@ fn seal_key(settings: &Settings, store: &Path, findings: &mut Vec<Finding>) {
                 Status::Warn,
                 "nobody but this machine has the seal key: lost with it, backups stay shut",
             )
-            .fix("keep a copy of the key in another place, and name recovery_recipient in [seal]")
+            .fix("keep a copy of the key in another place; recovery_recipient in [seal] then says whose")
             .docs(PAGE),
         );
     }

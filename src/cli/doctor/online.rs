@@ -1,18 +1,16 @@
-//! What Entra and the mail server say: time, sign-in, permissions, ownership, everkey's own credential, and what
+//! What Entra says: time, sign-in, permissions, ownership, everkey's own credential, and what
 //! its theft would cost.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use super::Finding;
 use super::Status;
+use super::mail;
 use crate::assemble;
 use crate::assemble::Online;
-use crate::cli::check::stuck_since;
-use crate::cli::guard;
 use crate::config::Settings;
 use crate::error::Error;
 use crate::graph::Patience;
@@ -22,7 +20,6 @@ use crate::model::Consent;
 use crate::model::PermissionKind;
 use crate::model::PrincipalObserved;
 use crate::policy::Auth;
-use crate::policy::Mail;
 use crate::policy::Mode;
 use crate::policy::Policy;
 use crate::policy::permissions;
@@ -57,7 +54,7 @@ pub async fn look(settings: &Settings, policies: &[Policy], findings: &mut Vec<F
     match assemble::online(settings, PATIENCE).await {
         Ok(online) => {
             entra(settings, policies, &online, findings).await;
-            mail(settings, &online, findings).await;
+            mail::look(settings, &online, findings).await;
         }
         Err(error) => findings.push(Finding::failed("sign-in", &error).docs(START)),
     }
@@ -380,70 +377,4 @@ async fn report(policies: &[Policy], online: &Online, findings: &mut Vec<Finding
             "it needs AuditLog.Read.All and a Microsoft Entra ID P1 licence; until then confirmations wait for people",
         ),
     });
-}
-
-async fn mail(settings: &Settings, online: &Online, findings: &mut Vec<Finding>) {
-    const PAGE: &str = "reference/mail.md";
-    let Some(mail) = &settings.tool.mail else {
-        return findings.push(
-            Finding::new("mail", Status::Warn, "no [mail]: nobody can be told")
-                .fix("add [mail] to everkey.toml, or watch `everkey check`")
-                .docs(PAGE),
-        );
-    };
-    let place = format!("{}:{}", mail.host, mail.port);
-    let checked = match assemble::mailer(mail, Arc::clone(&online.clock)) {
-        Ok(smtp) => smtp.check().await.map_err(|error| explain::mail(&error)),
-        Err(error) => Err(error),
-    };
-    findings.push(match checked {
-        Ok(()) => {
-            let signed_in = mail.username.as_ref().map_or_else(String::new, |name| format!(", signed in as {name}"));
-            Finding::ok("mail", format!("{place}, TLS{signed_in}"))
-        }
-        Err(error) => Finding::failed("mail", &error).docs(PAGE),
-    });
-    if is_basic_exchange(mail) {
-        findings.push(
-            Finding::new(
-                "mail auth",
-                Status::Warn,
-                "Exchange Online takes passwords for SMTP no longer by default after December 2026",
-            )
-            .fix("plan another relay")
-            .docs(PAGE),
-        );
-    }
-    if let Ok(path) = assemble::store_path(settings)
-        && path.exists()
-        && let Ok(store) = assemble::open_store(settings, Options { create: false, ..Options::default() }).await
-    {
-        if let Ok(unsent) = store.unsent().await
-            && let Some(since) = stuck_since(&unsent, online.clock.now())
-        {
-            let text = format!("{} mails wait since {}", unsent.len(), since.strftime("%Y-%m-%d %H:%M UTC"));
-            findings.push(
-                Finding::new("outbox", Status::Fail, text).fix("mend [mail]; the next run sends them").docs(PAGE),
-            );
-        }
-        strays(online, &store, findings).await;
-    }
-}
-
-fn is_basic_exchange(mail: &Mail) -> bool {
-    mail.password.is_some() && [".office365.com", ".outlook.com"].iter().any(|host| mail.host.ends_with(host))
-}
-
-/// Credentials with this store's tag that its journal does not know: it was put back to an earlier state.
-async fn strays(online: &Online, store: &crate::store::Sqlite, findings: &mut Vec<Finding>) {
-    let Ok(strays) = guard::strays(online.directory.as_ref(), store).await else { return };
-    if strays.is_empty() {
-        return;
-    }
-    let named: Vec<String> = strays.iter().map(|one| format!("{} {}", one.application, one.key_id)).collect();
-    findings.push(
-        Finding::new("strays", Status::Warn, format!("with this store's tag and unknown to it: {}", named.join(", ")))
-            .fix("everkey does not touch them; when nobody uses them, remove them by hand")
-            .docs("how-to/keep-the-store.md"),
-    );
 }
