@@ -2,7 +2,7 @@
 # A small image: one binary, the authorities to trust, an account without rights. Run it with a read-only root and mount
 # the configuration, the policies and a directory for the store:
 #
-#   docker run --read-only --tmpfs /tmp -v ./config:/etc/everkey:ro -v everkey:/var/lib/everkey everkey -C /etc/everkey/everkey.toml status
+#   docker run --read-only --tmpfs /tmp -v ./config:/etc/everkey:ro -v everkey:/var/lib/everkey everkey status
 FROM rust:1.95-slim-bookworm AS build
 # aws-lc-sys and SQLite are C: gcc and the C library's headers are in the image, nothing else is needed.
 WORKDIR /src
@@ -26,6 +26,7 @@ COPY --from=build /out/everkey /everkey
 COPY --from=build --chown=65532:65532 /out/state /var/lib/everkey
 USER 65532:65532
 WORKDIR /var/lib/everkey
-# A process that runs on a timer has no state to ask for: the check is that the binary starts.
-HEALTHCHECK CMD ["/everkey", "version"]
+# Configuration, policies and store can be used; quick, local, makes nothing. It finds the configuration by this variable.
+ENV EVERKEY_CONFIG=/etc/everkey/everkey.toml
+HEALTHCHECK CMD ["/everkey", "doctor", "--health"]
 ENTRYPOINT ["/everkey"]

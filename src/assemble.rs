@@ -98,13 +98,7 @@ async fn build(
     patience: Patience,
 ) -> Result<Assembled> {
     let endpoints = endpoints(&settings.tenant.cloud);
-    let ca_pem = ca(&settings.tenant.cloud)?;
-    let client = http::Client::new(&http::Options {
-        proxy: if ca_pem.is_none() { config::proxy() } else { None },
-        ca_pem,
-        ..http::Options::default()
-    })
-    .map_err(|error| explain::explain(&error, "set up https"))?;
+    let client = client(settings)?;
     let (clock, clock_note) = match given {
         Some(given) => given,
         None => clock(settings, &client, &endpoints).await?,
@@ -114,7 +108,8 @@ async fn build(
         None => store(settings).await?,
     };
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
-    let notifier = settings.tool.mail.as_ref().map(|mail| smtp(mail, Arc::clone(&clock))).transpose()?;
+    let notifier = settings.tool.mail.as_ref().map(|mail| mailer(mail, Arc::clone(&clock))).transpose()?;
+    let notifier = notifier.map(|smtp| Arc::new(smtp) as Arc<dyn Notifier>);
     let sinks = match &settings.tenant.sink_root {
         Some(root) if settings.tenant.emulator => Factory::below(root.clone()),
         _ => Factory::new(),
@@ -177,6 +172,49 @@ pub fn authority(ca: &LocalCa) -> Result<pki::Authority> {
     let sealed = config::secret(&ca.key, "the CA key")?;
     let key = pki::open(sealed.expose(), password.transpose()?.as_ref()).map_err(wrong)?.key;
     pki::Authority::open(&der, key.ok_or_else(|| wrong(pki::PkiError::Missing("private key")))?).map_err(wrong)
+}
+
+/// Graph of a tenant with its clock, without the store: for a look at what may be wrong.
+pub struct Online {
+    /// The tenant's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Graph.
+    pub directory: Arc<dyn crate::ports::Directory>,
+    /// Base of the sign-in pages.
+    pub login_url: String,
+}
+
+/// Makes it.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let client = client(settings)?;
+    let (clock, _) = clock(settings, &client, &endpoints).await?;
+    let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
+    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url })
+}
+
+/// The https client of a tenant.
+fn client(settings: &Settings) -> Result<http::Client> {
+    let ca_pem = ca(&settings.tenant.cloud)?;
+    http::Client::new(&http::Options {
+        proxy: if ca_pem.is_none() { config::proxy() } else { None },
+        ca_pem,
+        ..http::Options::default()
+    })
+    .map_err(|error| explain::explain(&error, "set up https"))
+}
+
+/// The tenant's time: this machine's, or an emulator's.
+///
+/// # Errors
+/// `G010` when the emulator does not answer.
+pub async fn time(settings: &Settings) -> Result<jiff::Timestamp> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let client = client(settings)?;
+    Ok(clock(settings, &client, &endpoints).await?.0.now())
 }
 
 /// Graph and the token endpoint of one identity.
@@ -299,29 +337,55 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
 /// # Errors
 /// `C013` for PostgreSQL, `C011` without a seal, `T0…`.
 pub async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(open_store(settings, crate::store::Options::default()).await?))
+}
+
+/// The store itself, for its care.
+///
+/// # Errors
+/// `C011`, `C013`, `T0…`.
+pub async fn open_store(settings: &Settings, options: crate::store::Options) -> Result<Sqlite> {
+    let path = store_path(settings)?;
+    Sqlite::open(path, seal_key(settings)?, options).await.map_err(|error| explain::store(&error))
+}
+
+/// Where the store lies.
+///
+/// # Errors
+/// `C013` for PostgreSQL.
+pub fn store_path(settings: &Settings) -> Result<&std::path::Path> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
         return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
             .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));
     };
+    Ok(path)
+}
+
+/// The key that seals the store.
+///
+/// # Errors
+/// `C010`, `C011`, `T016`.
+pub fn seal_key(settings: &Settings) -> Result<SealKey> {
     let Some(seal) = &settings.tool.seal else {
         return Err(Error::new(Class::Config, "C011", "everkey.toml has no [seal]")
             .why("secrets are sealed in the store under a key outside it")
             .help("make one: openssl rand -hex 32 > seal.key; then [seal] key_file = \"seal.key\""));
     };
-    let key = SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))?;
-    let store =
-        Sqlite::open(path, key, crate::store::Options::default()).await.map_err(|error| explain::store(&error))?;
-    Ok(Arc::new(store))
+    SealKey::read(config::secret(&seal.key, "the seal key")?).map_err(|error| explain::store(&error))
 }
 
-fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {
+/// The mail transport; connects to nothing yet.
+///
+/// # Errors
+/// `C010`, `C013`, `M00…`.
+pub fn mailer(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Smtp> {
     if mail.transport != Transport::Smtp {
         return Err(Error::new(Class::Config, "C013", "mail through Graph is not in this release")
             .help("use transport = \"smtp\""));
     }
     let password = mail.password.as_ref().map(|source| config::secret(source, "the SMTP password")).transpose()?;
     let ca_pem = mail.ca_file.as_ref().map(|file| config::read_bytes(file, "the CA file of mail")).transpose()?;
-    let smtp = Smtp::new(SmtpOptions {
+    Smtp::new(SmtpOptions {
         from: mail.from.clone(),
         host: mail.host.clone(),
         port: mail.port,
@@ -334,6 +398,5 @@ fn smtp(mail: &Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notifier>> {
         ca_pem,
         clock,
         timeout: SMTP_TIMEOUT,
-    })?;
-    Ok(Arc::new(smtp))
+    })
 }

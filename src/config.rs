@@ -1,5 +1,7 @@
 //! The one door to the environment and to the files that configuration names; and the settings in effect.
 
+mod machine;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,6 +25,13 @@ use crate::policy::Severity;
 use crate::policy::Tenant;
 use crate::policy::ToolConfig;
 use crate::secret::Secret;
+
+pub use machine::is_in_git;
+pub use machine::is_writable_dir;
+pub use machine::os_user;
+pub use machine::policy_names;
+pub use machine::remove_file;
+pub use machine::write_new;
 
 /// No file of this tool comes near this.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -381,7 +390,8 @@ pub fn write_private(path: &Path, value: &Secret) -> Result<()> {
         .map_err(|error| cannot_write(path, &error))
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+/// A file or directory that could not be written.
+pub fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Class::Failed, "F010", format!("cannot write {}", path.display()))
         .why(error)
         .help("choose another path; existing files are not overwritten where a secret is written")

@@ -190,6 +190,17 @@ pub trait Directory: Send + Sync {
     /// removeKey, proven by `proof`; one that is not there is success.
     async fn remove_key(&self, app: &ObjectId, key_id: &KeyId, proof: &Secret) -> Result<(), PortError>;
 
+    /// Every application of the tenant that may be read, with its credentials and without key bytes. An error means
+    /// "unknown", never "none": the right may be missing.
+    async fn applications(&self) -> Result<Vec<AppObserved>, PortError> {
+        Err(PortError::Refused(Refusal { code: "NoList".into(), ..Refusal::default() }))
+    }
+
+    /// Object ids of the owners of an application.
+    async fn owners(&self, _app: &ObjectId) -> Result<Vec<ObjectId>, PortError> {
+        Err(PortError::Refused(Refusal { code: "NoOwners".into(), ..Refusal::default() }))
+    }
+
     /// The beta sign-in report of the whole tenant. An error means "unknown", never "quiet": the right, the licence
     /// or the cloud may be missing.
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {
@@ -490,6 +501,9 @@ pub enum StoreError {
     /// It cannot be read or written.
     #[error("{0}")]
     Failed(String),
+    /// The seal key is none, or another store's.
+    #[error("{0}")]
+    Key(String),
     /// A sealed value does not open with this key.
     #[error("sealed value {0} does not open: wrong seal key, or a damaged store")]
     Unseal(SealId),

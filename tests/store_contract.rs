@@ -1,5 +1,7 @@
 //! What every store promises, run on each of them; then what SQLite promises alone, and how it takes crashes.
 
+#[path = "store_contract/care.rs"]
+mod care;
 #[path = "store_contract/contract.rs"]
 #[macro_use]
 mod contract;

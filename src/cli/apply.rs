@@ -15,6 +15,7 @@ use super::args::Cli;
 use super::args::Form;
 use super::context::Context;
 use super::context::Held;
+use super::guard;
 use super::output::Output;
 use super::progress::Display;
 use super::progress::Waits;
@@ -44,6 +45,7 @@ const GIVE_UP: u32 = 4;
 pub async fn run(cli: &Cli, args: &ApplyArgs, out: &Output) -> Result<u8, Error> {
     let context = Context::open(cli).await?;
     let policies = context.only(&args.only)?;
+    guard::new_store(&context, args.new_store).await?;
     let job = Job {
         out,
         policies: &policies,

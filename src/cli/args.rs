@@ -1,10 +1,12 @@
 //! Arguments. Every flag has an `EVERKEY_` variable, shown beside it in `--help`; no flag takes a secret.
 
 mod ca;
+mod care;
 mod cert;
 mod emulator;
 mod handoff;
 mod serve;
+mod tool;
 
 use std::path::PathBuf;
 
@@ -16,6 +18,12 @@ use clap::ValueEnum;
 pub use ca::CaArgs;
 pub use ca::CaCommand;
 pub use ca::CaInitArgs;
+pub use care::CheckArgs;
+pub use care::DoctorArgs;
+pub use care::HistoryArgs;
+pub use care::HistoryCommand;
+pub use care::StoreArgs;
+pub use care::StoreCommand;
 pub use cert::AnswerArgs;
 pub use cert::CertArgs;
 pub use cert::CertCommand;
@@ -40,6 +48,11 @@ pub use handoff::HandoffCommand;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
 pub use serve::LogFormat;
+pub use tool::CompletionsArgs;
+pub use tool::ConfigArgs;
+pub use tool::ConfigCommand;
+pub use tool::InitArgs;
+pub use tool::ManArgs;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -99,6 +112,10 @@ pub enum Form {
     Table,
     /// One JSON document on standard output, also on failure.
     Json,
+    /// Comma-separated values, for exports.
+    Csv,
+    /// One JSON document a line, for exports.
+    Ndjson,
     /// SARIF 2.1.0, for `validate`.
     Sarif,
 }
@@ -144,6 +161,33 @@ pub enum Command {
         after_long_help = "Examples:\n  everkey serve --listen 127.0.0.1:8080\n  everkey serve --once -o json\n\nSIGHUP reads configuration and policies again; what is invalid changes nothing. SIGTERM and SIGINT end the\ndaemon at the next safe point with exit code 0; `--once` ends with 143 or 130, like `apply`."
     )]
     Serve(DaemonArgs),
+    /// Write an everkey.toml with comments and a new seal key; overwrites nothing
+    #[command(
+        after_long_help = "Examples:\n  everkey init --tenant-id 8f0c1d52-0000-4000-8000-0000000031aa --client-id 3f0c1d52-0000-4000-8000-00000000e0e0\n  everkey -C /etc/everkey/everkey.toml init --certificate-file /etc/everkey/everkey.pem"
+    )]
+    Init(InitArgs),
+    /// Settings and where they come from
+    Config(ConfigArgs),
+    /// Completions for a shell; names of integrations are completed too
+    #[command(
+        after_long_help = "Examples:\n  everkey completions bash\n  everkey completions zsh\n\nBash: put `source <(everkey completions bash)` into ~/.bashrc."
+    )]
+    Completions(CompletionsArgs),
+    /// Manual pages
+    #[command(after_long_help = "Examples:\n  everkey man\n  everkey man --dir ./man1")]
+    Man(ManArgs),
+    /// What is wrong here, and how to mend it
+    #[command(
+        after_long_help = "Examples:\n  everkey doctor\n  everkey doctor --online=false -o json\n  everkey doctor --systemd-drop-in\n\nExits 1 when anything FAILs."
+    )]
+    Doctor(DoctorArgs),
+    /// One line for monitoring: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN
+    #[command(
+        after_long_help = "Examples:\n  everkey check\n  everkey check -w 30d -c 7d reapit-lead-imports\n\nWhatever goes wrong is UNKNOWN (3), wrong usage too; never OK."
+    )]
+    Check(CheckArgs),
+    /// The store: check, back up, restore, seal under a new key
+    Store(StoreArgs),
     /// Where every integration stands
     #[command(after_long_help = "Examples:\n  everkey status\n  everkey status --within 60d -o json")]
     Status(StatusArgs),
@@ -159,7 +203,9 @@ pub enum Command {
     /// A local certificate authority
     Ca(CaArgs),
     /// What happened, and who did it
-    #[command(after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --verify")]
+    #[command(
+        after_long_help = "Examples:\n  everkey history reapit-lead-imports -n 4\n  everkey history --since 2026-11-01\n  everkey history verify"
+    )]
     History(HistoryArgs),
     /// Explain an error code, or look permissions up
     #[command(after_long_help = "Examples:\n  everkey explain P012\n  everkey explain permissions --search mail")]
@@ -226,6 +272,9 @@ pub struct ApplyArgs {
     /// Refuse when more integrations than this would change
     #[arg(long, env = "EVERKEY_MAX_CHANGES", value_name = "N")]
     pub max_changes: Option<usize>,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
 }
 
 /// `rotate`
@@ -243,6 +292,9 @@ pub struct RotateArgs {
     /// Show what would happen
     #[arg(long, env = "EVERKEY_DRY_RUN")]
     pub dry_run: bool,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
     /// Do not ask
     #[arg(short, long, env = "EVERKEY_YES")]
     pub yes: bool,
@@ -268,20 +320,6 @@ pub struct ExchangeArgs {
     /// Write it to this file
     #[arg(long, env = "EVERKEY_OUT", value_name = "FILE")]
     pub out: Option<std::path::PathBuf>,
-}
-
-/// `history`
-#[derive(Args, Debug)]
-pub struct HistoryArgs {
-    /// Integration
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-    /// Only the last so many
-    #[arg(short, long, env = "EVERKEY_COUNT", value_name = "N")]
-    pub number: Option<usize>,
-    /// Check the hash chain instead
-    #[arg(long, env = "EVERKEY_VERIFY")]
-    pub verify: bool,
 }
 
 /// `explain`

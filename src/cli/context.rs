@@ -9,6 +9,7 @@ use crate::config;
 use crate::config::Settings;
 use crate::error::Class;
 use crate::error::Error;
+use crate::graph::Patience;
 use crate::model::IntegrationName;
 use crate::policy::Policy;
 use crate::ports::Fence;
@@ -35,9 +36,14 @@ pub struct Context {
 impl Context {
     /// Reads everything; refuses while a policy is invalid.
     pub async fn open(cli: &Cli) -> Result<Self, Error> {
+        Self::open_with(cli, Patience::default()).await
+    }
+
+    /// The same with another patience of the Graph client.
+    pub async fn open_with(cli: &Cli, patience: Patience) -> Result<Self, Error> {
         let settings = config::load(&cli.global.config, cli.global.policy.as_deref(), cli.global.tenant.as_deref())?;
         let policies = settings.policies()?;
-        let assembled = assemble::assemble(&settings).await?;
+        let assembled = assemble::assemble_with(&settings, None, patience).await?;
         Ok(Self { settings, policies, assembled })
     }
 
@@ -63,6 +69,7 @@ impl Context {
             actor: "everkey".to_owned(),
             alerts: self.settings.alert_rules(),
             login_url: self.assembled.login_url.clone(),
+            os_user: Some(config::os_user()),
             pace,
             permissions_allowed: self.settings.permissions_allowed(policies),
             rules: crate::rotation::Rules::default(),

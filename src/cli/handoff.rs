@@ -16,6 +16,8 @@ use super::args::HandoffCommand;
 use super::context::Context;
 use super::output::Output;
 use super::output::clean;
+use super::table;
+use super::table::Column;
 use crate::config;
 use crate::error::Class;
 use crate::error::Error;
@@ -28,6 +30,16 @@ use crate::run::Quiet;
 use crate::run::RunError;
 use crate::run::explain;
 use crate::run::people::Opened;
+
+/// Too narrow a terminal loses whether it was opened, then who does it, then the state.
+const COLUMNS: [Column; 6] = [
+    Column::kept("HAND-OFF"),
+    Column::kept("INTEGRATION"),
+    Column::dropped("STATE", 3),
+    Column::kept("DUE"),
+    Column::dropped("BY", 2),
+    Column::dropped("VALUE", 1),
+];
 
 /// Runs it.
 pub async fn run(cli: &Cli, args: &HandoffArgs, out: &Output) -> Result<u8, Error> {
@@ -87,16 +99,21 @@ fn document(handoff: &Handoff) -> Value {
 async fn list(context: &Context, every: bool, out: &Output) -> Result<u8, Error> {
     let handoffs: Vec<Handoff> =
         all(context).await?.into_iter().filter(|handoff| every || handoff.is_waiting()).collect();
-    for handoff in &handoffs {
-        let opened = if handoff.opened.is_some() { "opened" } else { "not opened" };
-        out.print(&format!(
-            "{}  {:<26} {:<10} due {}  {:<30} {opened}\n",
-            handoff.id,
-            handoff.integration.as_str(),
-            word(&handoff.status),
-            day(handoff.due),
-            clean(&handoff.doer),
-        ));
+    let rows: Vec<Vec<String>> = handoffs
+        .iter()
+        .map(|handoff| {
+            vec![
+                handoff.id.to_string(),
+                handoff.integration.to_string(),
+                word(&handoff.status).to_owned(),
+                day(handoff.due),
+                clean(&handoff.doer),
+                if handoff.opened.is_some() { "opened" } else { "not opened" }.to_owned(),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        out.print(&table::fit(&COLUMNS, &rows, out.columns()));
     }
     if handoffs.is_empty() {
         out.print("Nothing waits for a person.\n");

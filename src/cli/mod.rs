@@ -4,28 +4,39 @@ mod apply;
 mod args;
 mod ask;
 mod cert;
+mod check;
 mod context;
+mod csv;
 mod demo;
+mod doctor;
 mod emulator;
 mod enable;
 mod exchange;
 mod explain;
+mod guard;
 mod handoff;
+mod history;
+mod init;
 mod output;
 mod plan;
 mod progress;
 mod rotate;
+mod rows;
 mod saved;
 mod serve;
+mod settings;
+mod shells;
 mod show;
 mod signals;
 mod status;
+mod store;
+mod table;
 mod validate;
 
 use std::ffi::OsString;
 
 use clap::CommandFactory as _;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::error::Class;
@@ -36,6 +47,7 @@ use args::Command;
 use args::Form;
 pub use cert::CODES as CERT_CODES;
 use output::Output;
+use settings::Origins;
 
 /// Exit code when everything worked.
 pub const OK: u8 = 0;
@@ -45,9 +57,15 @@ pub const PENDING: u8 = 2;
 /// Runs one command line; the exit code is documented in `everkey help exit-codes`.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
+    if shells::complete(&args) {
+        return OK;
+    }
     let json_wanted = wants_json(&args);
-    let cli = match Cli::try_parse_from(&args) {
-        Ok(cli) => cli,
+    let (cli, origins) = match parse(&args) {
+        Ok(parsed) => parsed,
+        Err(error) if is_check(&args) && error.use_stderr() => {
+            return check::unknown(&usage_error(&error), json_wanted);
+        }
         Err(error) => return usage(&error, json_wanted),
     };
     match &cli.command {
@@ -60,8 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let Some(command) = &cli.command else {
         return show::overview(&out);
     };
-    if out.form() == Form::Sarif && !matches!(command, Command::Validate(_)) {
-        let error = Error::new(Class::Usage, "U013", "only `validate` writes SARIF").help("use -o json, or no -o");
+    if let Some(error) = wrong_form(out.form(), command) {
         return fail(&out, &error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -70,12 +87,60 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return fail(&out, &Error::new(Class::Failed, "R002", "cannot start").why(error));
         }
     };
-    let result = runtime.block_on(dispatch(&cli, command, &out));
+    let result = runtime.block_on(dispatch(&cli, command, &origins, &out));
     // A prompt that was interrupted still waits for its line: nobody waits for it.
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
         Err(error) => fail(&out, &error),
+    }
+}
+
+/// Reads a command line. An empty variable is none, and a switch takes `1`, `yes` and `on` as well as `true`.
+fn parse(args: &[OsString]) -> Result<(Cli, Origins), clap::Error> {
+    let mut command = Cli::command();
+    tolerate_variables(&mut command);
+    let mut matches = command.try_get_matches_from_mut(args)?;
+    let origins = Origins::of(&matches);
+    Ok((Cli::from_arg_matches_mut(&mut matches)?, origins))
+}
+
+fn tolerate_variables(command: &mut clap::Command) {
+    *command = std::mem::take(command).mut_args(|argument| {
+        let name = argument.get_env().and_then(std::ffi::OsStr::to_str).map(str::to_owned);
+        let is_empty = name.is_some_and(|name| crate::config::variable(&name).is_some_and(|value| value.is_empty()));
+        let is_switch = matches!(argument.get_action(), clap::ArgAction::SetTrue) && argument.get_env().is_some();
+        let argument = if is_empty { argument.env(None::<&str>) } else { argument };
+        if is_switch { argument.value_parser(clap::builder::BoolishValueParser::new()) } else { argument }
+    });
+    for sub in command.get_subcommands_mut() {
+        tolerate_variables(sub);
+    }
+}
+
+/// Whether a line, however wrong, is one of `check`: monitoring takes 3 for UNKNOWN and knows no 64.
+fn is_check(args: &[OsString]) -> bool {
+    let read = Cli::command().ignore_errors(true).try_get_matches_from(args);
+    read.is_ok_and(|found| found.subcommand_name() == Some("check"))
+}
+
+/// Forms that few commands have.
+fn wrong_form(form: Form, command: &Command) -> Option<Error> {
+    let exports = matches!(
+        command,
+        Command::History(args::HistoryArgs { command: Some(args::HistoryCommand::Export { .. }), .. })
+    );
+    match form {
+        // `check` says it in its own way.
+        _ if matches!(command, Command::Check(_)) => None,
+        Form::Sarif if !matches!(command, Command::Validate(_)) => {
+            Some(Error::new(Class::Usage, "U013", "only `validate` writes SARIF").help("use -o json, or no -o"))
+        }
+        Form::Csv | Form::Ndjson if !exports => Some(
+            Error::new(Class::Usage, "U015", "this command does not write CSV or NDJSON")
+                .help("use -o json, or no -o; `everkey history export` writes them"),
+        ),
+        _ => None,
     }
 }
 
@@ -87,23 +152,30 @@ fn wants_json(args: &[OsString]) -> bool {
         || crate::config::variable("EVERKEY_OUTPUT").is_some_and(|form| form == "json")
 }
 
-async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Error> {
+async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output) -> Result<u8, Error> {
     match command {
         Command::Apply(args) => apply::run(cli, args, out).await,
         Command::Ca(args) => cert::authority::run(cli, args, out).await,
         Command::Cert(args) => cert::run(cli, args, out).await,
+        Command::Check(args) => Ok(check::run(cli, args, out).await),
+        Command::Completions(args) => shells::completions(args, out),
+        Command::Config(args) => settings::run(cli, args, origins, out),
         Command::Demo(args) => demo::run(args, out).await,
+        Command::Doctor(args) => doctor::run(cli, args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
         Command::Enable(args) => enable::run(cli, args, out).await,
         Command::ExchangeScript(args) => exchange::run(cli, args, out).await,
         Command::Explain(args) => explain::run(args, out),
         Command::Handoff(args) => handoff::run(cli, args, out).await,
         Command::HelpOn(args) => show::help_on(args, out),
-        Command::History(args) => show::history(cli, args, out).await,
+        Command::History(args) => history::run(cli, args, out).await,
+        Command::Init(args) => init::run(cli, args, out),
+        Command::Man(args) => shells::man(args, out),
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Serve(args) => serve::run(cli, args, out).await,
+        Command::Store(args) => store::run(cli, args, out).await,
         Command::Status(args) => status::run(cli, args, out).await,
         Command::Validate(args) => validate::run(cli, args, out),
         Command::Version => Ok(show::version(out)),
@@ -116,6 +188,13 @@ fn fail(out: &Output, error: &Error) -> u8 {
         "R001" => signals::signal_code(),
         _ => error.class.exit_code(),
     }
+}
+
+/// Wrong usage as an error of ours: the first line says it.
+fn usage_error(error: &clap::Error) -> Error {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or("wrong usage").trim_start_matches("error: ").to_owned();
+    Error::new(Class::Usage, "U001", first)
 }
 
 /// clap's own exit code for wrong usage is 2, which must never mean "error" here.
@@ -131,9 +210,7 @@ fn usage(error: &clap::Error, json: bool) -> u8 {
         }
         _ => {
             if json {
-                let text = error.render().to_string();
-                let first = text.lines().next().unwrap_or("wrong usage").trim_start_matches("error: ").to_owned();
-                output::raw(&output::error_document(&Error::new(Class::Usage, "U001", first)), false);
+                output::raw(&output::error_document(&usage_error(error)), false);
             } else {
                 output::raw(&error.render().to_string(), true);
             }

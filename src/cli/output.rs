@@ -73,6 +73,11 @@ impl Output {
         std::io::stdout().is_terminal()
     }
 
+    /// Characters in a line of the terminal; `None` when standard output is none.
+    pub fn columns(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
     /// Whether colours are wanted on standard output.
     pub fn color(&self) -> bool {
         anstream::AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
@@ -135,6 +140,11 @@ pub fn error_text(error: &Error) -> String {
 /// The `everkey.error/v1` document.
 pub fn error_document(error: &Error) -> String {
     format!("{:#}\n", json!({"schema": "everkey.error/v1", "exit_code": error.class.exit_code(), "error": error}))
+}
+
+/// `1 policy`, `2 policies`.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// Control characters, escaped: names and messages of the outside must not move the cursor.

@@ -12,6 +12,7 @@ use super::PENDING;
 use super::args::Cli;
 use super::args::PlanArgs;
 use super::context::Context;
+use super::output;
 use super::output::Output;
 use crate::config;
 use crate::error::Error;
@@ -35,11 +36,12 @@ pub async fn run(cli: &Cli, args: &PlanArgs, out: &Output) -> Result<u8, Error> 
 
     let seen = observed.integrations.values().filter(|seen| seen.app.is_some()).count();
     out.print(&format!(
-        "Tenant {} ({}). Read {} policies, {seen} applications. Graph: {} requests.{}\n\n",
+        "Tenant {} ({}). Read {}, {}. Graph: {}.{}\n\n",
         context.settings.tenant_name,
         context.settings.tenant.tenant_id,
-        policies.len(),
-        observed.requests,
+        output::count(policies.len(), "policy", "policies"),
+        output::count(seen, "application", "applications"),
+        output::count(usize::try_from(observed.requests).unwrap_or(usize::MAX), "request", "requests"),
         context.assembled.clock_note,
     ));
     for note in context.settings.notes(&policies) {

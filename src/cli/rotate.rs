@@ -45,6 +45,7 @@ pub async fn run(cli: &Cli, args: &RotateArgs, out: &Output) -> Result<u8, Error
         out.document(&super::plan::saved(&plan, &policies, &context));
         return Ok(OK);
     }
+    super::guard::new_store(&context, args.new_store).await?;
     let job = Job {
         out,
         policies: &policies,

@@ -1,4 +1,4 @@
-//! Small commands that only show: the overview, help topics, schemas, history.
+//! Small commands that only show: the overview, help topics, schemas.
 
 use clap::CommandFactory as _;
 use serde_json::json;
@@ -6,26 +6,23 @@ use serde_json::json;
 use super::OK;
 use super::args::Cli;
 use super::args::HelpArgs;
-use super::args::HistoryArgs;
 use super::args::SchemaArgs;
 use super::args::SchemaKind;
-use super::context::Context;
 use super::output::Output;
-use super::output::clean;
 use crate::error::Class;
 use crate::error::Error;
-use crate::model::IntegrationName;
 use crate::policy;
-use crate::run::explain;
 
 /// What `everkey` alone prints.
 pub const OVERVIEW: &str = "\
 everkey keeps the credentials of Microsoft Entra app registrations alive.
 
   Try     demo, emulator serve
-  Daily   validate, plan, apply, status, rotate, handoff list|show|open|confirm|reissue
-  Certs   cert issue|csr|sign|import|inspect|convert|verify|expiring, ca init
-  Tool    exchange-script, history, explain, schema, help <topic>, version
+  Start   init, doctor, enable
+  Daily   validate, plan, apply, status, check, rotate, handoff list|show|open|confirm|reissue
+  Certs   cert issue|csr|sign|import|inspect|convert|verify|expiring|request|answer, ca init
+  Run     serve [--once], history verify|show|export, store check|backup|restore|reseal
+  Tool    config show, exchange-script, explain, schema, completions, man, help <topic>, version
 
 Examples:
   everkey demo                    the whole job once, offline, in seconds
@@ -46,6 +43,7 @@ const EXIT_CODES: &str = "\
   75   throttled, or another run holds the lock; try again later
   77   sign-in failed or permission missing
   78   configuration missing or unreadable
+  `everkey check` alone: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN (any failure, wrong usage too)
   130  SIGINT   143  SIGTERM: the journal is consistent, run the command again
 ";
 
@@ -102,42 +100,5 @@ pub fn schema(args: &SchemaArgs, out: &Output) -> Result<u8, Error> {
         SchemaKind::Config => policy::schema_tool(),
     };
     out.verbatim(&format!("{schema:#}\n"));
-    Ok(OK)
-}
-
-/// `everkey history`.
-pub async fn history(cli: &Cli, args: &HistoryArgs, out: &Output) -> Result<u8, Error> {
-    let context = Context::open(cli).await?;
-    let store = &context.assembled.ports.store;
-    if args.verify {
-        let broken = store.verify_history().await.map_err(|error| explain::store(&error))?;
-        let all = store.history(None).await.map_err(|error| explain::store(&error))?;
-        if let Some(seq) = broken {
-            return Err(Error::new(Class::Failed, "T020", format!("the chain of history breaks at entry {seq}"))
-                .why("an entry was changed, removed or added outside of everkey")
-                .help("compare with a backup of the store; entries before it are intact"));
-        }
-        let head = all.last().map_or("none", |entry| entry.hash.as_str());
-        out.print(&format!("Chain of {} entries intact. Head sha256:{head}\n", all.len()));
-        out.document(&json!({"schema": "everkey.history-verify/v1", "entries": all.len(), "head": head}));
-        return Ok(OK);
-    }
-    let name = args.name.as_deref().map(IntegrationName::from);
-    let entries = store.history(name.as_ref()).await.map_err(|error| explain::store(&error))?;
-    let skip = entries.len().saturating_sub(args.number.unwrap_or(usize::MAX));
-    out.print(&format!("  {:<17} {:<34} {}\n", "WHEN (UTC)", "WHO", "WHAT"));
-    for entry in &entries[skip..] {
-        let about = match (&name, &entry.entry.integration) {
-            (None, Some(integration)) => format!("{integration}: "),
-            _ => String::new(),
-        };
-        out.print(&format!(
-            "  {:<17} {:<34} {about}{}\n",
-            entry.at.strftime("%Y-%m-%d %H:%M").to_string(),
-            clean(&entry.actor),
-            clean(&entry.entry.text)
-        ));
-    }
-    out.document(&json!({"schema": "everkey.history/v1", "entries": &entries[skip..]}));
     Ok(OK)
 }

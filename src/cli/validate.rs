@@ -6,6 +6,7 @@ use super::OK;
 use super::args::Cli;
 use super::args::Form;
 use super::args::ValidateArgs;
+use super::output;
 use super::output::Output;
 use crate::config;
 use crate::error::Class;
@@ -25,7 +26,7 @@ pub fn run(cli: &Cli, args: &ValidateArgs, out: &Output) -> Result<u8, Error> {
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
     match out.form() {
-        Form::Table => {
+        Form::Table | Form::Csv | Form::Ndjson => {
             let shown = policy::diagnostics::render(&diagnostics, &checked.sources, out.color());
             out.print(&shown);
             if !shown.is_empty() {
@@ -35,9 +36,17 @@ pub fn run(cli: &Cli, args: &ValidateArgs, out: &Output) -> Result<u8, Error> {
                 out.say(asked);
             }
             let invalid = checked.read - checked.valid;
-            let mut line = format!("{} policies read: {} valid, {invalid} invalid.", checked.read, checked.valid);
+            let mut line = format!(
+                "{} read: {} valid, {invalid} invalid.",
+                output::count(checked.read, "policy", "policies"),
+                checked.valid
+            );
             if !diagnostics.is_empty() {
-                line.push_str(&format!(" {}, {}.", count(errors, "error"), count(warnings, "warning")));
+                line.push_str(&format!(
+                    " {}, {}.",
+                    output::count(errors, "error", "errors"),
+                    output::count(warnings, "warning", "warnings")
+                ));
             }
             out.print(&format!("{line}\n"));
         }
@@ -48,8 +57,4 @@ pub fn run(cli: &Cli, args: &ValidateArgs, out: &Output) -> Result<u8, Error> {
         Form::Sarif => out.verbatim(&format!("{}\n", policy::diagnostics::to_sarif(&diagnostics))),
     }
     Ok(if errors > 0 { Class::Data.exit_code() } else { OK })
-}
-
-fn count(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

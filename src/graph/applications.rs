@@ -26,6 +26,7 @@ use super::odata::by_id;
 use super::odata::by_key;
 use super::wire::Application;
 use super::wire::ApplicationIds;
+use super::wire::DirectoryObject;
 
 const IDS: (&str, &str) = ("$select", "id,appId");
 /// The platforms and their property of `application`.
@@ -82,6 +83,19 @@ impl Graph {
         }
         let path = by_id("applications", observed.object_id.as_str(), "");
         self.write(Write::patch(path, &body)).await.map(drop)
+    }
+
+    /// See [`crate::ports::Directory::applications`].
+    pub(super) async fn list_applications(&self) -> Result<Vec<AppObserved>, PortError> {
+        let all: Vec<Application> = self.list("/v1.0/applications", &[("$top", "999")]).await?;
+        Ok(all.into_iter().map(observed).collect())
+    }
+
+    /// See [`crate::ports::Directory::owners`].
+    pub(super) async fn list_owners(&self, app: &ObjectId) -> Result<Vec<ObjectId>, PortError> {
+        let path = by_id("applications", app.as_str(), "/owners");
+        let owners: Vec<DirectoryObject> = self.list(&path, &[("$select", "id")]).await?;
+        Ok(owners.into_iter().map(|owner| owner.id.to_ascii_lowercase().into()).collect())
     }
 
     fn app_ref(&self, ids: ApplicationIds) -> AppRef {

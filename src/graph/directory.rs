@@ -57,6 +57,14 @@ impl Directory for Graph {
         self.replace_tags(principal, tags).await
     }
 
+    async fn applications(&self) -> Result<Vec<AppObserved>, PortError> {
+        self.list_applications().await
+    }
+
+    async fn owners(&self, app: &ObjectId) -> Result<Vec<ObjectId>, PortError> {
+        self.list_owners(app).await
+    }
+
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {
         self.read_sign_in_report().await
     }

@@ -41,6 +41,12 @@ pub(super) struct ApplicationIds {
     pub app_id: String,
 }
 
+/// `directoryObject`, as far as it has a name.
+#[derive(Deserialize)]
+pub(super) struct DirectoryObject {
+    pub id: String,
+}
+
 /// `application` with `$select=keyCredentials`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

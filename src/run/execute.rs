@@ -63,7 +63,7 @@ impl Engine {
                 rotation: Some(id),
                 kind: "rotation".into(),
                 text: format!("planned: {}", rotation.reason),
-                body: serde_json::Value::Null,
+                body: serde_json::json!({"by": {"os_user": self.options.os_user}}),
             });
             commit.rotation = Some(rotation);
             self.ports.store.commit(self.fence, commit).await?;

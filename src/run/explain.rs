@@ -131,6 +131,9 @@ pub fn store(error: &StoreError) -> Error {
         StoreError::Failed(why) => Error::new(Class::Failed, "T010", "the store cannot be used")
             .why(why)
             .help("check the path, the free space and the rights of the store in everkey.toml"),
+        StoreError::Key(why) => Error::new(Class::Config, "T016", "the seal key does not open this store")
+            .why(why)
+            .help("name the store's own key in `[seal] key_file` of everkey.toml"),
         StoreError::Unseal(id) => Error::new(Class::Failed, "T013", format!("the sealed value {id} does not open"))
             .help("use the seal key that belongs to this store (`[seal] key_file` in everkey.toml)"),
     }

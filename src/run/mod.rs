@@ -24,6 +24,7 @@ pub mod setup;
 mod stage;
 pub mod sweep;
 pub mod tell;
+pub mod upkeep;
 pub mod upload;
 mod view;
 pub mod words;

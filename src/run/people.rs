@@ -82,6 +82,17 @@ impl Engine {
         })
     }
 
+    /// A person's act. The name is stated, not proven; who started everkey is known to the operating system.
+    fn said(&self, handoff: &Handoff, text: &str) -> Entry {
+        Entry {
+            integration: Some(handoff.integration.clone()),
+            rotation: Some(handoff.rotation),
+            kind: "handoff".into(),
+            text: text.to_owned(),
+            body: serde_json::json!({"by": {"claim": "stated", "os_user": self.options.os_user}}),
+        }
+    }
+
     async fn handoff(&self, id: &HandoffId) -> Result<Handoff, RunError> {
         let all = self.ports.store.handoffs().await?;
         all.into_iter().find(|handoff| handoff.id == *id).ok_or_else(|| {
@@ -135,7 +146,7 @@ impl Engine {
         let now = self.now();
         handoff.opened = Some((now, by.to_owned()));
         let mut commit = Commit::new(now, by);
-        commit.entries.push(said(&handoff, &format!("opened hand-off {id}")));
+        commit.entries.push(self.said(&handoff, &format!("opened hand-off {id}")));
         commit.handoffs.push(handoff.clone());
         self.ports.store.commit(self.fence, commit).await?;
         let mut values = payload.values;
@@ -172,7 +183,7 @@ impl Engine {
         handoff.status = HandoffStatus::Confirmed { at: now, by: by.to_owned() };
         let mut commit = Commit::new(now, by);
         commit.handoffs.push(handoff.clone());
-        commit.entries.push(said(&handoff, &format!("confirmed hand-off {id}")));
+        commit.entries.push(self.said(&handoff, &format!("confirmed hand-off {id}")));
         let rotation = self.ports.store.rotation(handoff.rotation).await?;
         match rotation {
             Some(r) if matches!(r.state, State::Verified | State::Delivered) => {
@@ -198,6 +209,21 @@ impl Engine {
                 .help(format!("everkey handoff open {by}"))
                 .into());
         }
+        if let HandoffStatus::Confirmed { at, by } = &old.status {
+            return Err(Error::new(Class::Failed, "H015", format!("{id} is confirmed: nothing is left to hand over"))
+                .why(format!("{by} said on {} that it is used", at.strftime("%Y-%m-%d")))
+                .help(format!("if it does not work after all, make a new one: everkey rotate {}", old.integration))
+                .into());
+        }
+        if old.status == HandoffStatus::Closed {
+            return Err(Error::new(
+                Class::Failed,
+                "H012",
+                format!("{id} is closed: its value was replaced or has ended"),
+            )
+            .help("see which one waits: everkey handoff list")
+            .into());
+        }
         let Some(r) = self.ports.store.rotation(old.rotation).await? else { return Err(no_longer_kept(id)) };
         let number = self.ports.store.next_handoff(self.fence).await?;
         let now = self.now();
@@ -210,7 +236,7 @@ impl Engine {
         };
         old.status = HandoffStatus::Void { by: new.id.clone() };
         let mut commit = Commit::new(now, by);
-        commit.entries.push(said(&new, &format!("reissued hand-off {id} as {}", new.id)));
+        commit.entries.push(self.said(&new, &format!("reissued hand-off {id} as {}", new.id)));
         commit.handoffs = vec![old.clone(), new.clone()];
         commit.notices.extend(self.handoff_ready(&r, &new));
         if matches!(r.state, State::Verified | State::Delivered | State::Confirmed) {
@@ -248,7 +274,7 @@ impl Engine {
             handoff.status = HandoffStatus::Closed;
             commit.handoffs.push(handoff);
         }
-        commit.entries.push(said(&old, &format!("asked for a new value in place of {id}")));
+        commit.entries.push(self.said(&old, &format!("asked for a new value in place of {id}")));
         // It stays attached and journal-live until the guard lets it go.
         if let Some(fresh) = &r.fresh {
             commit.credentials = self.own(&r, &fresh.key_id, crate::model::CredentialStatus::Old).await?;
@@ -263,14 +289,4 @@ fn no_longer_kept(id: &HandoffId) -> RunError {
         .why("it was confirmed or has been replaced, and then its sealed copy is destroyed")
         .help("make a new one: everkey rotate NAME")
         .into()
-}
-
-fn said(handoff: &Handoff, text: &str) -> Entry {
-    Entry {
-        integration: Some(handoff.integration.clone()),
-        rotation: Some(handoff.rotation),
-        kind: "handoff".into(),
-        text: text.to_owned(),
-        body: serde_json::Value::Null,
-    }
 }

@@ -72,6 +72,8 @@ pub struct EngineOptions {
     pub alerts: crate::alert::Rules,
     /// Base of the sign-in pages, for consent links.
     pub login_url: String,
+    /// The user of the operating system who started this, for the history.
+    pub os_user: Option<String>,
     /// Whether rotations wait for their schedule.
     pub pace: Pace,
     /// Names everkey may grant by itself.

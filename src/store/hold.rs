@@ -65,6 +65,9 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    /// Endings of the lock of a run, and of the lock of a daemon.
+    pub(super) const ENDINGS: [&str; 2] = ["lock", "serve.lock"];
+
     /// A lock of the store at `path`, in a file beside it with this ending.
     pub(super) fn of(path: &Path, ending: &str) -> Self {
         let mut name = OsString::from(path.as_os_str());

@@ -14,11 +14,17 @@ mod fault;
 mod hold;
 mod place;
 mod record;
+mod restore;
 mod schema;
 mod seal;
 mod sql;
 mod sqlite;
 
+pub use place::unfit_file_system;
+pub use restore::Restored;
+pub use restore::Restoring;
+pub use restore::restore;
 pub use seal::SealKey;
+pub use sqlite::Examined;
 pub use sqlite::Options;
 pub use sqlite::Sqlite;

@@ -18,6 +18,20 @@ const DIRECTORY_MODE: u32 = 0o700;
 
 /// Checks the place of the store, and makes directory and file when they are missing and `create` says so.
 pub(super) fn prepare(path: &Path, create: bool) -> Result<(), StoreError> {
+    prepare_directory(path, create)?;
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && create => make(path, directory(path)),
+        Err(error) => Err(cannot("open the store", path, &error)),
+        Ok(found) if !found.is_file() => Err(wrong(path, "is not a regular file", "name the store's file itself")),
+        Ok(found) if found.mode() & 0o077 != 0 => {
+            Err(wrong(path, "is open to other users", "run `chmod 600` on it; consider who may have read it"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The same for the directory alone.
+pub(super) fn prepare_directory(path: &Path, create: bool) -> Result<(), StoreError> {
     let directory = directory(path);
     match fs::metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && create => DirBuilder::new()
@@ -32,19 +46,43 @@ pub(super) fn prepare(path: &Path, create: bool) -> Result<(), StoreError> {
         }
         Ok(_) => {}
     }
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && create => make(path, directory),
-        Err(error) => Err(cannot("open the store", path, &error)),
-        Ok(found) if !found.is_file() => Err(wrong(path, "is not a regular file", "name the store's file itself")),
-        Ok(found) if found.mode() & 0o077 != 0 => {
-            Err(wrong(path, "is open to other users", "run `chmod 600` on it; consider who may have read it"))
-        }
-        Ok(_) => Ok(()),
+    Ok(())
+}
+
+/// The file system that `path` lies or will lie on, when a store does not last or does not lock there.
+pub fn unfit_file_system(path: &Path) -> Option<&'static str> {
+    let there = path.ancestors().find(|one| !one.as_os_str().is_empty() && one.exists()).unwrap_or(Path::new("."));
+    kind_of(there)
+}
+
+#[cfg(target_os = "linux")]
+fn kind_of(path: &Path) -> Option<&'static str> {
+    use nix::sys::statfs;
+    /// Kinds that nix has no name for (linux/magic.h).
+    const CIFS: i64 = 0xFF53_4D42;
+    const RAMFS: i64 = 0x8584_58F6;
+    const SMB2: i64 = 0xFE53_4D42;
+    let found = statfs::statfs(path).ok()?.filesystem_type();
+    // The field is signed on some machines: compared as 32 bits.
+    let is = |magic: i64| (found.0 as i64) & 0xFFFF_FFFF == magic & 0xFFFF_FFFF;
+    match found {
+        statfs::TMPFS_MAGIC => Some("tmpfs"),
+        statfs::OVERLAYFS_SUPER_MAGIC => Some("overlay"),
+        statfs::NFS_SUPER_MAGIC => Some("NFS"),
+        statfs::SMB_SUPER_MAGIC => Some("SMB"),
+        _ if is(CIFS) || is(SMB2) => Some("SMB"),
+        _ if is(RAMFS) => Some("ramfs"),
+        _ => None,
     }
 }
 
+#[cfg(not(target_os = "linux"))]
+fn kind_of(_: &Path) -> Option<&'static str> {
+    None
+}
+
 /// The directory that `path` lies in.
-fn directory(path: &Path) -> &Path {
+pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -36,13 +36,17 @@ pub(super) async fn found(pool: &SqlitePool, seal: &SealKey) -> Result<String, S
     tx.commit().await.map_err(fault::failed)?;
     let [instance, key] = facts.try_into().map_err(|_| fault::damaged("meta", "facts are missing"))?;
     if key != seal.id() {
-        return Err(StoreError::Failed(format!(
-            "the seal key {} does not belong to this store, which was made with {key}; give the key it was made \
-             with, or the store that belongs to this key",
-            seal.id()
-        )));
+        return Err(another_key(seal.id(), &key));
     }
     Ok(instance)
+}
+
+/// The error of a key that is not the store's.
+pub(super) fn another_key(given: &str, sealed_with: &str) -> StoreError {
+    StoreError::Key(format!(
+        "the seal key {given} does not belong to this store, which is sealed under {sealed_with}; after `store reseal` \
+         that is the new key"
+    ))
 }
 
 /// Applies the next migration; whether there was one.

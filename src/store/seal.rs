@@ -189,7 +189,7 @@ fn decrypt(key: &RandomizedNonceKey, bound: &[u8], sealed: &[u8]) -> Option<Secr
 }
 
 fn refused(why: &str) -> StoreError {
-    StoreError::Failed(format!(
+    StoreError::Key(format!(
         "the seal key is not usable: {why}; a key is 32 random bytes, for example from `openssl rand -base64 32`"
     ))
 }

@@ -15,8 +15,12 @@ pub(super) const LEASE_GIVE: &str =
 
 /// The next number of a counter.
 pub(super) const COUNTER_NEXT: &str = "UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value";
+/// Skips numbers of all counters: those may be in use by what a restored store has forgotten.
+pub(super) const COUNTERS_SKIP: &str = "UPDATE counter SET value = value + $1";
 /// Notes a fact about the store once.
 pub(super) const META_PUT: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+/// Changes a fact about the store.
+pub(super) const META_CHANGE: &str = "UPDATE meta SET value = $1 WHERE name = $2";
 /// Reads a fact about the store.
 pub(super) const META_READ: &str = "SELECT value FROM meta WHERE name = $1";
 
@@ -31,6 +35,8 @@ pub(super) const ROTATION_CHANGE: &str = "UPDATE rotation \
 pub(super) const ROTATION_ONE: &str = "SELECT body FROM rotation WHERE id = $1";
 /// Rotations of one integration.
 pub(super) const ROTATION_OF: &str = "SELECT body FROM rotation WHERE integration = $1 ORDER BY id";
+/// All rotations.
+pub(super) const ROTATION_ALL: &str = "SELECT body FROM rotation ORDER BY id";
 /// Rotations with something left to do.
 pub(super) const ROTATION_UNFINISHED: &str = "SELECT body FROM rotation WHERE finished = 0 ORDER BY id";
 
@@ -90,6 +96,11 @@ pub(super) const SEALED_DESTROY: &str = "DELETE FROM sealed WHERE id = $1";
 /// One sealed value.
 pub(super) const SEALED_ONE: &str = "SELECT body FROM sealed WHERE id = $1";
 
+/// All sealed values.
+pub(super) const SEALED_ALL: &str = "SELECT id, object_id, body FROM sealed ORDER BY id";
+/// Seals a value anew.
+pub(super) const SEALED_CHANGE: &str = "UPDATE sealed SET body = $1 WHERE id = $2";
+
 /// Writes the preflight's row.
 pub(super) const PREFLIGHT_PUT: &str = "INSERT INTO preflight (id, body) VALUES (1, $1) \
     ON CONFLICT (id) DO UPDATE SET body = excluded.body";
@@ -105,6 +116,8 @@ pub(super) const HISTORY_ADD: &str = "INSERT INTO history \
 /// Entries of one integration, or all.
 pub(super) const HISTORY_OF: &str = "SELECT seq, at, actor, integration, rotation, state, version, kind, text, \
     body, hash, mac FROM history WHERE CAST($1 AS TEXT) IS NULL OR integration = $1 ORDER BY seq";
+/// Marks a link anew.
+pub(super) const HISTORY_MARK: &str = "UPDATE history SET mac = $1 WHERE seq = $2";
 /// The last link.
 pub(super) const HEAD_READ: &str = "SELECT seq, hash FROM history_head WHERE id = 1";
 /// Moves the last link on.
@@ -121,6 +134,10 @@ pub(super) const SCHEMA_TABLE: &str =
 pub(super) const LOG_RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
 /// SQLite alone: copies the write-ahead log into the file and empties it.
 pub(super) const LOG_EMPTY: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// SQLite alone: `ok`, or what is damaged, a row each.
+pub(super) const INTEGRITY: &str = "PRAGMA integrity_check";
+/// SQLite alone: a consistent copy of the whole store in an empty file.
+pub(super) const COPY_INTO: &str = "VACUUM INTO $1";
 /// SQLite alone: tables of a file, and whether ours is one of them.
 pub(super) const TABLES: &str =
     "SELECT COUNT(*), COUNT(CASE WHEN name = 'schema_version' THEN 1 END) FROM sqlite_master WHERE type = 'table'";

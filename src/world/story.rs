@@ -150,6 +150,7 @@ fn engine(stage: &Stage, fence: Fence, sabotage: Option<Sabotage>, progress: Arc
         actor: "everkey".to_owned(),
         alerts: stage.settings.alert_rules(),
         login_url: stage.assembled.login_url.clone(),
+        os_user: None,
         pace: Pace::Scheduled(Limits {
             jitter: stage.settings.tool.defaults.jitter,
             new_per_day: stage.settings.tool.defaults.max_new_rotations_per_day,

@@ -167,10 +167,13 @@ fn another_seal_key() {
     let key = world.emulator_dir().join("seal.key");
     let before = std::fs::read_to_string(&key).unwrap();
     std::fs::write(&key, before.chars().rev().collect::<String>()).unwrap();
-    let ran =
-        world.run(&["handoff", "open", "h-0002", "--reveal"]).fails(1, "T010", &["does not belong to this store"]);
+    let ran = world.run(&["handoff", "open", "h-0002", "--reveal"]).fails(
+        78,
+        "T016",
+        &["does not belong to this store", "[seal] key_file"],
+    );
     assert!(ran.out.is_empty(), "{}", ran.err);
-    world.run(&["apply", "--yes"]).exits(1);
+    world.run(&["apply", "--yes"]).fails(78, "T016", &[]);
     std::fs::write(&key, "too short").unwrap();
     let ran = world.run(&["plan"]);
     assert!(ran.code != 0 && ran.err.contains("seal"), "{}", ran.err);

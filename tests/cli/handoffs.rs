@@ -92,6 +92,11 @@ fn it_opens_once_and_the_value_signs_in() {
     assert!(!world.run(&["handoff", "list"]).exits(0).out.contains(&id));
     world.run(&["handoff", "list", "--all"]).exits(0).says(&id);
     world.run(&["plan"]).exits(0).says("No changes.");
+    // Confirmed is confirmed: nothing is handed over again by mistake.
+    let refused =
+        world.run(&["handoff", "reissue", &id]).fails(1, "H015", &["priya.shah@contoso.example", "everkey rotate"]);
+    assert!(refused.out.is_empty());
+    assert!(!world.history().contains(&format!("reissued hand-off {id}")));
 }
 
 #[test]

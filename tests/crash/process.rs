@@ -93,6 +93,7 @@ impl<'a> Process<'a> {
                 public_url: None,
             },
             login_url: world.lab.emulator.url(),
+            os_user: None,
             pace: world.pace,
             permissions_allowed: Vec::new(),
             rules,

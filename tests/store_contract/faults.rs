@@ -105,3 +105,34 @@ async fn a_store_that_is_not_there_is_not_made_unasked() {
     place.store().await.close().await;
     Sqlite::open(&place.path(), key(), options).await.unwrap();
 }
+
+/// The same on a real file system of one mebibyte, mounted in a namespace of the test's own.
+#[tokio::test]
+async fn a_file_system_of_one_mebibyte_loses_nothing() {
+    if let Some(path) = in_child() {
+        let filler = path.with_file_name("filler");
+        fs::write(&filler, vec![0; 300_000]).unwrap();
+        fill(&path).await;
+        fs::remove_file(filler).unwrap();
+        let store = Sqlite::open(&path, key(), Options::default()).await.unwrap();
+        let fence = store.acquire("child, with room", now()).await.unwrap();
+        store.preflight(fence).await.unwrap();
+        store.commit(fence, one_of_everything(5000)).await.unwrap();
+        assert_eq!(store.verify_history().await.unwrap(), None);
+        assert!(store.examine().await.unwrap().damage.is_empty());
+        return;
+    }
+    let place = Place::new();
+    let name = "faults::a_file_system_of_one_mebibyte_loses_nothing";
+    let directory = place.path().parent().unwrap().display().to_string();
+    let script = format!("mount -t tmpfs -o size=1m,mode=700 none '{directory}' || exit 99; exec \"$0\" \"$@\"");
+    let inner = child(&place, name, "");
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-rm", "sh", "-c", &script]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", name, "--nocapture"]).stdout(std::process::Stdio::null());
+    for (variable, value) in inner.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        command.env(variable, value);
+    }
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

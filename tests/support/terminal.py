@@ -2,15 +2,23 @@
 
 usage: terminal.py ANSWER PROGRAM ARG...
 ANSWER is typed (with Enter) when "[y/N]" appears; "ctrl-c" sends that key instead; "wait:TEXT" sends it when TEXT
-appears after "y"; "reply:PROMPT=TEXT|PROMPT=TEXT" types each text when its prompt appears, in that order. All that the terminal showed goes to standard output; the exit code is the command's.
+appears after "y"; "reply:PROMPT=TEXT|PROMPT=TEXT" types each text when its prompt appears, in that order.
+TERMINAL_COLUMNS in the environment makes the terminal so wide. All that the terminal showed goes to standard output;
+the exit code is the command's.
 """
+import fcntl
 import os
 import pty
+import struct
 import sys
+import termios
 
 answer, command = sys.argv[1], sys.argv[2:]
 pid, terminal = pty.fork()
 if pid == 0:
+    columns = os.environ.pop("TERMINAL_COLUMNS", None)
+    if columns:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 50, int(columns), 0, 0))
     os.execv(command[0], command)
 shown = b""
 prompted = interrupted = False

@@ -16,7 +16,7 @@ use crate::cli::OK;
 use crate::cli::args::ExpiringArgs;
 use crate::cli::output::Output;
 use crate::cli::output::clean;
-use crate::cli::status::within;
+use crate::cli::rows::duration;
 use crate::config;
 use crate::error::Class;
 use crate::error::Error;
@@ -40,7 +40,7 @@ struct Found {
 
 /// Runs it.
 pub fn run(args: &ExpiringArgs, out: &Output) -> Result<u8, Error> {
-    let within = args.within.as_deref().map(within).transpose()?;
+    let within = args.within.as_deref().map(duration).transpose()?;
     let password = args.password_file.as_deref().map(password::from_file).transpose()?;
     let now = config::real_now();
     let mut found = Found::default();

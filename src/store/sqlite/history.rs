@@ -118,6 +118,15 @@ pub(super) async fn verify(store: &Sqlite) -> Result<Option<u64>, StoreError> {
     if head == Some((expected - 1, previous)) { Ok(None) } else { Ok(Some(record::unsigned("the history", expected)?)) }
 }
 
+/// Number and hash of every entry.
+pub(super) async fn hashes(tx: &mut SqliteConnection) -> Result<Vec<(i64, String)>, StoreError> {
+    let rows = sqlx::query(sql::HISTORY_OF).bind(None::<String>).fetch_all(tx).await.map_err(fault::failed)?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("seq")?, row.try_get("hash")?)))
+        .collect::<Result<_, _>>()
+        .map_err(fault::failed)
+}
+
 async fn rows(store: &Sqlite, integration: Option<&IntegrationName>) -> Result<Vec<SqliteRow>, StoreError> {
     let name = integration.map(IntegrationName::as_str);
     sqlx::query(sql::HISTORY_OF).bind(name).fetch_all(&store.pool).await.map_err(fault::failed)

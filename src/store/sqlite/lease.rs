@@ -11,6 +11,7 @@ use crate::store::fault;
 use crate::store::hold::Attempt;
 use crate::store::hold::Note;
 use crate::store::record;
+use crate::store::schema;
 use crate::store::sql;
 
 /// Locks, and makes every earlier fence void.
@@ -27,6 +28,12 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
         .await
         .map_err(fault::failed)?;
     let epoch = record::unsigned("the epoch", epoch)?;
+    // The store may have been sealed anew since it was opened: values under the former key would be lost.
+    let key: String =
+        sqlx::query_scalar(sql::META_READ).bind("seal_key").fetch_one(&store.pool).await.map_err(fault::failed)?;
+    if key != store.seal.id() {
+        return Err(schema::another_key(store.seal.id(), &key));
+    }
     store.hold.keep(epoch, held);
     // Whoever had it before may have been killed between destroying a value and emptying the log.
     write::scrub(store).await;

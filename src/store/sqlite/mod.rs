@@ -1,5 +1,6 @@
 //! The store on SQLite: one file beside its write-ahead log, one connection per handle.
 
+mod care;
 mod history;
 mod lease;
 mod outbox;
@@ -27,6 +28,8 @@ use super::place;
 use super::schema;
 use super::seal::SealKey;
 use crate::ports::StoreError;
+
+pub use care::Examined;
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -89,7 +92,7 @@ impl Sqlite {
             .await
             .map_err(fault::failed)?;
         let instance = schema::found(&pool, &seal).await?;
-        let (hold, leader) = (Hold::of(path, "lock"), Hold::of(path, "serve.lock"));
+        let [hold, leader] = Hold::ENDINGS.map(|ending| Hold::of(path, ending));
         Ok(Self { pool, seal, path: path.to_owned(), instance, hold, leader })
     }
 

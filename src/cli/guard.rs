@@ -1,0 +1,131 @@
+//! Guards around the store: an empty one where another everkey works, or in a place that does not last, is refused;
+//! credentials that carry its tag and that its journal does not know are found.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use crate::assemble;
+use crate::error::Class;
+use crate::error::Error;
+use crate::model::AppObserved;
+use crate::model::KeyId;
+use crate::policy::Policy;
+use crate::ports::Directory;
+use crate::ports::PortError;
+use crate::ports::Store;
+use crate::rotation::tag;
+use crate::rotation::tag::Tag;
+use crate::run::explain;
+use crate::store;
+
+/// Refuses to begin with an empty store where that is most likely a mistake; `allowed` is `--new-store`.
+pub async fn new_store(context: &Context, allowed: bool) -> Result<(), Error> {
+    let ports = &context.assembled.ports;
+    let store = ports.store.as_ref();
+    if allowed || !is_empty(store).await? {
+        return Ok(());
+    }
+    // An emulator is for trying out: its store may lie anywhere.
+    if !context.settings.tenant.emulator {
+        let path = assemble::store_path(&context.settings)?;
+        if let Some(kind) = store::unfit_file_system(path) {
+            return Err(Error::new(Class::Config, "T015", format!("the store is new and lies on {kind}"))
+                .why(format!(
+                    "{} does not last, or is not locked reliably; secrets in it would be lost",
+                    path.display()
+                ))
+                .help("set `store` in everkey.toml to a local disk or volume; to go on all the same: --new-store"));
+        }
+    }
+    let others = others(ports.directory.as_ref(), store, &context.policies).await?;
+    let Some((instance, names)) = others.first_key_value() else { return Ok(()) };
+    let shown: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+    let more = names.len().saturating_sub(3);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Err(Error::new(Class::Config, "T014", "the store is new, but another everkey works in this tenant")
+        .why(format!("tags of store {instance} are on {}{more}", shown.join(", ")))
+        .help(
+            "use that store, or put its backup back: everkey store restore FILE\n\
+             if it is gone for good, or both are meant: --new-store",
+        ))
+}
+
+/// Whether nothing was ever done with it.
+async fn is_empty(store: &dyn Store) -> Result<bool, Error> {
+    let failed = |error| explain::store(&error);
+    Ok(store.slots().await.map_err(failed)?.is_empty() && store.integrations().await.map_err(failed)?.is_empty())
+}
+
+/// Names of applications with tags of other stores, by store.
+async fn others(
+    directory: &dyn Directory,
+    store: &dyn Store,
+    policies: &[Policy],
+) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let own = store.instance();
+    let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for app in applications(directory, policies).await? {
+        for (_, tag) in tags(&app) {
+            let names = others.entry(tag.instance.clone()).or_default();
+            if tag.instance != own && !names.contains(&app.display_name) {
+                names.push(app.display_name.clone());
+            }
+        }
+    }
+    others.retain(|_, names| !names.is_empty());
+    others.values_mut().for_each(|names| names.sort());
+    Ok(others)
+}
+
+/// All applications; where the list is denied, those that the policies adopt.
+async fn applications(directory: &dyn Directory, policies: &[Policy]) -> Result<Vec<AppObserved>, Error> {
+    let failed = |error: PortError| explain::explain(&error, "look for another everkey's tags");
+    match directory.applications().await {
+        Ok(all) => return Ok(all),
+        Err(PortError::Denied(_)) => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut found = Vec::new();
+    for client_id in policies.iter().filter_map(|policy| policy.app.client_id.as_ref()) {
+        if let Some(app) = directory.find_application(client_id).await.map_err(failed)? {
+            found.push(directory.application(&app.object_id).await.map_err(failed)?.value);
+        }
+    }
+    Ok(found)
+}
+
+fn tags(app: &AppObserved) -> impl Iterator<Item = (&KeyId, Tag)> {
+    let secrets = app.secrets.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref()));
+    let certificates = app.certificates.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref()));
+    secrets.chain(certificates).filter_map(|(key_id, name)| Some((key_id, tag::parse(name?)?)))
+}
+
+/// A credential in Entra with this store's tag that the journal does not know.
+pub struct Stray {
+    /// The application.
+    pub application: String,
+    /// Its key id.
+    pub key_id: KeyId,
+    /// Its tag.
+    pub tag: Tag,
+}
+
+/// All strays of the tenant.
+///
+/// # Errors
+/// When the tenant cannot be listed.
+pub async fn strays(directory: &dyn Directory, store: &dyn Store) -> Result<Vec<Stray>, Error> {
+    let own = store.instance();
+    let all = directory.applications().await.map_err(|error| explain::explain(&error, "list the applications"))?;
+    let mut strays = Vec::new();
+    for app in &all {
+        for (key_id, tag) in tags(app).filter(|(_, tag)| tag.instance == own) {
+            let rotation = store.rotation(tag.rotation).await.map_err(|error| explain::store(&error))?;
+            let is_known = rotation.is_some_and(|r| r.attempts.iter().any(|attempt| attempt.number == tag.attempt));
+            if !is_known {
+                strays.push(Stray { application: app.display_name.clone(), key_id: key_id.clone(), tag });
+            }
+        }
+    }
+    Ok(strays)
+}

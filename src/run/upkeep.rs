@@ -1,0 +1,78 @@
+//! The error codes of upkeep (the store, its key, its history, first steps), for `everkey explain`.
+
+/// Code, title, explanation, what to do.
+pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
+    (
+        "C014",
+        "configuration and policies are needed first",
+        "The systemd drop-in is made from the places that the policies deliver to.",
+        "Run `everkey doctor --online=false` and mend what it shows.",
+    ),
+    (
+        "F011",
+        "there already",
+        "The file exists, and `init` overwrites nothing.",
+        "Name another place with -C FILE or --seal-key FILE.",
+    ),
+    (
+        "H015",
+        "confirmed already",
+        "Somebody said that the recipient uses this value: there is nothing to hand over again.",
+        "If it does not work after all, make a new one: everkey rotate NAME",
+    ),
+    (
+        "T014",
+        "a new store, but another everkey works here",
+        "The store is empty, and applications of the tenant carry tags of another store. Two stores would rotate the same \
+         applications without knowing of each other. `plan`, `status` and `check` still work.",
+        "Use the other store, or restore its backup. If it is gone for good, or both are meant: --new-store.",
+    ),
+    (
+        "T015",
+        "a new store in a place that does not last",
+        "The store is empty and would lie on a file system that is gone after a restart (tmpfs, an overlay) or does not lock \
+         reliably (NFS, SMB). Secrets that are saved there would be lost. `plan`, `status` and `check` still work.",
+        "Put the store on a local disk or volume. To go on all the same: --new-store.",
+    ),
+    (
+        "T016",
+        "the seal key does not open this store",
+        "The key is unusable, or it belongs to another store. Nothing was read or changed.",
+        "Name the store's own key in [seal] key_file. After `store reseal` that is the new key; a backup opens with the key \
+         of its day.",
+    ),
+    (
+        "T017",
+        "the store is not sound",
+        "The database, the chain of its history or a sealed value is damaged; each is told above.",
+        "Restore a backup: everkey store restore FILE",
+    ),
+    (
+        "T021",
+        "the anchor is not in the chain",
+        "A head that was noted earlier is no longer part of the history: entries were cut off, or an earlier state of the \
+         store was put back.",
+        "Compare with a backup of the store, and look for who could write the store's file.",
+    ),
+    ("T022", "no such entry", "The history knows no such rotation, hand-off or entry.", "List them: everkey history"),
+    (
+        "U017",
+        "no valid configuration",
+        "What `init` was given would make an everkey.toml that no command accepts. Nothing was written.",
+        "Correct the flag that the message names.",
+    ),
+    (
+        "U018",
+        "the seal key would lie in git",
+        "A key that is committed once is public to everybody who reads the repository.",
+        "Name a place outside of the work tree with --seal-key.",
+    ),
+    ("U014", "no date", "Dates are written 2026-11-01 or as RFC 3339 instants.", "Correct it."),
+    ("U015", "no such form here", "Only exports are written as CSV or NDJSON.", "Use -o json, or no -o."),
+    (
+        "U016",
+        "no anchor",
+        "An anchor is the head that `history verify` prints: 64 hexadecimal digits.",
+        "Copy it whole.",
+    ),
+];
