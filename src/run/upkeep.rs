@@ -3,7 +3,7 @@
 /// Code, title, explanation, what to do.
 pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
     (
-        "C014",
+        "C017",
         "configuration and policies are needed first",
         "The systemd drop-in is made from the places that the policies deliver to.",
         "Run `everkey doctor --online=false` and mend what it shows.",

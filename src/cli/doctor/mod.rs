@@ -188,7 +188,7 @@ fn drop_in(
 ) -> Result<u8, Error> {
     let (Some(settings), Some(policies)) = (settings, policies) else {
         let why = findings.iter().find(|finding| finding.status == Status::Fail).map(|finding| finding.text.clone());
-        return Err(Error::new(Class::Config, "C014", "the drop-in is made from configuration and policies")
+        return Err(Error::new(Class::Config, "C017", "the drop-in is made from configuration and policies")
             .why(why.unwrap_or_default())
             .help("see `everkey doctor --online=false`"));
     };
