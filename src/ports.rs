@@ -504,6 +504,9 @@ pub enum StoreError {
     /// The seal key is none, or another store's.
     #[error("{0}")]
     Key(String),
+    /// The present store would be lost from sight: nothing was done.
+    #[error("{0}")]
+    Present(String),
     /// A sealed value does not open with this key.
     #[error("sealed value {0} does not open: wrong seal key, or a damaged store")]
     Unseal(SealId),

@@ -257,7 +257,9 @@ fn resealed(sealed: Option<usize>, new_key: &Path, out: &Output) -> u8 {
         Some(sealed) => out.print(&format!("{sealed} sealed values are under the new key.\n")),
         None => out.print("The store is under that key already; nothing was to be done.\n"),
     }
-    out.print(&format!("Now set in everkey.toml:\n  [seal]\n  key_file = {:?}\n", new_key.display().to_string()));
+    let new_key = std::path::absolute(new_key).unwrap_or_else(|_| new_key.to_path_buf());
+    let quoted = toml::Value::from(new_key.display().to_string());
+    out.print(&format!("Now set in everkey.toml:\n  [seal]\n  key_file = {quoted}\n"));
     out.say("Keep the former key as long as backups from before: they open with it alone.");
     out.document(&json!({"schema": "everkey.store-reseal/v1", "resealed": sealed, "key_file": new_key}));
     OK

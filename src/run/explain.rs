@@ -134,6 +134,9 @@ pub fn store(error: &StoreError) -> Error {
         StoreError::Key(why) => Error::new(Class::Config, "T016", "the seal key does not open this store")
             .why(why)
             .help("name the store's own key in `[seal] key_file` of everkey.toml"),
+        StoreError::Present(why) => Error::new(Class::Failed, "T018", "the backup was not put in the store's place")
+            .why(why)
+            .help("if that is what you want: --force; the present store is kept aside"),
         StoreError::Unseal(id) => Error::new(Class::Failed, "T013", format!("the sealed value {id} does not open"))
             .help("use the seal key that belongs to this store (`[seal] key_file` in everkey.toml)"),
     }

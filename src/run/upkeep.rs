@@ -48,6 +48,12 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
         "Restore a backup: everkey store restore FILE",
     ),
     (
+        "T018",
+        "the backup was not put in the store's place",
+        "The present store is newer than the backup, another one, or cannot be compared with it. Nothing was changed.",
+        "Look at both: everkey history. To do it all the same: --force; the present store is kept aside.",
+    ),
+    (
         "T021",
         "the anchor is not in the chain",
         "A head that was noted earlier is no longer part of the history: entries were cut off, or an earlier state of the \

@@ -177,18 +177,21 @@ async fn compare(current: &Sqlite, backup: &Sqlite, force: bool) -> Result<Vec<O
         )));
     }
     let (here, there) = (current.history(None).await?, backup.history(None).await?);
-    if here.len() > there.len() {
-        let last = here.last().map_or_else(String::new, |entry| format!(", the last of {}", entry.at));
-        return Err(refused(&format!("the present store has {} entries more{last}", here.len() - there.len())));
-    }
-    if here.last().map(|entry| &entry.hash) != there.get(here.len().wrapping_sub(1)).map(|entry| &entry.hash) {
+    let split = here.len().min(there.len());
+    if here[..split].last().map(|entry| &entry.hash) != there[..split].last().map(|entry| &entry.hash) {
         return Err(refused("the present store went another way than the backup"));
+    }
+    // What only tells of the store's care, the backup itself for one, is no loss.
+    let more: Vec<_> = here[split..].iter().filter(|entry| entry.entry.kind != "store").collect();
+    if let Some(last) = more.last() {
+        let entries = if more.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", more.len()) };
+        return Err(refused(&format!("the present store has {entries} more, the last of {}", last.at)));
     }
     Ok(forgotten)
 }
 
 fn refused(why: &str) -> StoreError {
-    StoreError::Failed(format!("{why}: nothing was restored; --force does it, and keeps the present store aside"))
+    StoreError::Present(why.to_owned())
 }
 
 /// Sets the store aside under a second name and renames the copy over the first: at every instant one of them is

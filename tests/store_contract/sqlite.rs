@@ -106,9 +106,9 @@ async fn another_key_is_refused_when_the_store_is_opened() {
     let stranger = SealKey::read(SealKey::generate().unwrap()).unwrap();
     let named = [key().id().to_owned(), stranger.id().to_owned()];
     match Sqlite::open(&place.path(), stranger, Options::default()).await {
-        Err(StoreError::Failed(why)) => {
+        Err(StoreError::Key(why)) => {
             assert!(named.iter().all(|id| why.contains(id)), "{why}");
-            assert!(why.contains("give the key it was made with"), "{why}");
+            assert!(why.contains("after `store reseal` that is the new key"), "{why}");
         }
         other => panic!("{other:?}"),
     }
