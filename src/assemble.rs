@@ -1,6 +1,7 @@
 //! The one place that names concrete adapters: configuration in, ports out.
 
-use std::collections::BTreeMap;
+mod signers;
+
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -21,24 +22,18 @@ use crate::graph::GraphOptions;
 use crate::graph::Patience;
 use crate::http;
 use crate::model::ClientId;
-use crate::model::IssuerKind;
 use crate::notifiers::Smtp;
 use crate::notifiers::SmtpOptions;
 use crate::notifiers::SmtpTls;
 use crate::pki;
 use crate::policy::Auth;
 use crate::policy::Cloud;
-use crate::policy::LocalCa;
 use crate::policy::Mail;
 use crate::policy::SecretSource;
 use crate::policy::StoreUrl;
 use crate::policy::Tls;
 use crate::policy::Transport;
-use crate::ports::Issuer;
-use crate::ports::Issuers;
 use crate::ports::Notifier;
-use crate::ports::PortError;
-use crate::ports::Refusal;
 use crate::ports::Store;
 use crate::run::Ports;
 use crate::run::explain;
@@ -46,6 +41,8 @@ use crate::secret::Secret;
 use crate::sinks::Factory;
 use crate::store::SealKey;
 use crate::store::Sqlite;
+
+use signers::Signers;
 
 /// Limit of each network operation of mail.
 const SMTP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -118,60 +115,13 @@ async fn build(
         certs: Arc::new(pki::Tool),
         clock,
         directory: connected.graph,
-        issuers: Arc::new(Signers { authorities: settings.tool.ca.clone() }),
+        issuers: Arc::new(Signers::of(settings)),
         notifier,
         sinks: Arc::new(sinks),
         store,
         tokens: connected.entra,
     };
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
-}
-
-/// Everybody who signs certificates for this installation. The key of a CA is read when it signs, and not before.
-struct Signers {
-    authorities: BTreeMap<String, LocalCa>,
-}
-
-impl Issuers for Signers {
-    fn open(&self, kind: &IssuerKind) -> std::result::Result<Box<dyn Issuer>, PortError> {
-        let refused =
-            |message: String| PortError::Refused(Refusal { code: "issuer".into(), message, ..Refusal::default() });
-        match kind {
-            IssuerKind::Command(argv) => Ok(Box::new(pki::CommandIssuer::new(argv.clone()))),
-            IssuerKind::Ca(name) => {
-                let ca = self.authorities.get(name);
-                let ca = ca.ok_or_else(|| refused(format!("everkey.toml has no [ca.{name}]")))?;
-                let authority = authority(ca).map_err(|error| {
-                    PortError::Local(format!("the CA {name} cannot be used: {error}{}", because(&error)))
-                })?;
-                Ok(Box::new(pki::LocalCa::new(authority)))
-            }
-            IssuerKind::Csr | IssuerKind::SelfSigned => Err(refused("nobody is asked for this certificate".into())),
-        }
-    }
-}
-
-fn because(error: &Error) -> String {
-    error.why.iter().map(|why| format!(": {why}")).collect()
-}
-
-/// The CA that `[ca.NAME]` describes.
-///
-/// # Errors
-/// `C010` for its files, `C016` for what is in them.
-pub fn authority(ca: &LocalCa) -> Result<pki::Authority> {
-    let wrong = |error: pki::PkiError| {
-        Error::new(Class::Config, "C016", "the CA of everkey.toml cannot be used")
-            .why(error)
-            .help("check certificate, key_file and key_password_file of its [ca.NAME]")
-    };
-    let certificate = config::read_bytes(&ca.certificate, "the CA certificate")?;
-    let der = pki::open(&certificate, None).map_err(wrong)?.certificates.into_iter().next();
-    let der = der.ok_or_else(|| wrong(pki::PkiError::Missing("certificate")))?;
-    let password = ca.key_password.as_ref().map(|source| config::secret(source, "the password of the CA key"));
-    let sealed = config::secret(&ca.key, "the CA key")?;
-    let key = pki::open(sealed.expose(), password.transpose()?.as_ref()).map_err(wrong)?.key;
-    pki::Authority::open(&der, key.ok_or_else(|| wrong(pki::PkiError::Missing("private key")))?).map_err(wrong)
 }
 
 /// Graph of a tenant with its clock, without the store: for a look at what may be wrong.
