@@ -7,6 +7,7 @@ use crate::clock::OffsetClock;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::config::Settings;
+use crate::entra::AzureCli;
 use crate::entra::Cloud as EntraCloud;
 use crate::entra::Endpoints;
 use crate::entra::Entra;
@@ -20,6 +21,7 @@ use crate::graph::GraphOptions;
 use crate::graph::Patience;
 use crate::http;
 use crate::model::ClientId;
+use crate::model::TenantId;
 use crate::notifiers::Smtp;
 use crate::notifiers::SmtpOptions;
 use crate::notifiers::SmtpTls;
@@ -31,8 +33,10 @@ use crate::policy::SecretSource;
 use crate::policy::StoreUrl;
 use crate::policy::Tls;
 use crate::policy::Transport;
+use crate::ports::Directory;
 use crate::ports::Notifier;
 use crate::ports::Store;
+use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
 use crate::secret::Secret;
@@ -72,13 +76,7 @@ pub async fn assemble_with(
     patience: Patience,
 ) -> Result<Assembled> {
     let endpoints = endpoints(&settings.tenant.cloud);
-    let ca_pem = ca(&settings.tenant.cloud)?;
-    let client = http::Client::new(&http::Options {
-        proxy: if ca_pem.is_none() { config::proxy() } else { None },
-        ca_pem,
-        ..http::Options::default()
-    })
-    .map_err(|error| explain::explain(&error, "set up https"))?;
+    let client = client(ca(&settings.tenant.cloud)?)?;
     let (clock, clock_note) = match given {
         Some(clock) => (clock, " Clock: moved by everkey.".to_owned()),
         None => clock(settings, &client, &endpoints).await?,
@@ -100,6 +98,70 @@ pub async fn assemble_with(
         tokens: connected.entra,
     };
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
+}
+
+/// What a command needs that only reads a tenant.
+pub struct Reading {
+    /// Graph.
+    pub directory: Arc<dyn Directory>,
+    /// The tenant's clock.
+    pub clock: Arc<dyn Clock>,
+    /// As in [`Assembled`].
+    pub clock_note: String,
+}
+
+/// A directory for reading, without a store.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn reading(settings: &Settings) -> Result<Reading> {
+    let endpoints = endpoints(&settings.tenant.cloud);
+    let client = client(ca(&settings.tenant.cloud)?)?;
+    let (clock, clock_note) = clock(settings, &client, &endpoints).await?;
+    let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), Patience::default())?;
+    Ok(Reading { directory: connected.graph, clock, clock_note })
+}
+
+/// A directory at `graph_url` that signs in with `tokens`, for a tenant that no configuration names.
+///
+/// # Errors
+/// When the address is no https address, or the CA file is none.
+pub fn graph(
+    tenant: TenantId,
+    graph_url: &str,
+    ca_pem: Option<Vec<u8>>,
+    tokens: Arc<dyn TokenSource>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Directory>> {
+    let options = GraphOptions {
+        http: client(ca_pem)?,
+        graph_url: graph_url.trim_end_matches('/').to_owned(),
+        tenant,
+        clock,
+        tokens,
+        patience: Patience::default(),
+    };
+    Ok(Arc::new(Graph::new(options).map_err(|error| explain::explain(&error, "set up the tenant"))?))
+}
+
+/// The store, if there is one already: who only reads makes none.
+///
+/// # Errors
+/// As [`assemble`], for the store.
+pub async fn store_if_there(settings: &Settings) -> Result<Option<Arc<dyn Store>>> {
+    match &settings.tool.store {
+        StoreUrl::Sqlite(path) if !path.exists() => Ok(None),
+        _ => store(settings).await.map(Some),
+    }
+}
+
+fn client(ca_pem: Option<Vec<u8>>) -> Result<http::Client> {
+    http::Client::new(&http::Options {
+        proxy: if ca_pem.is_none() { config::proxy() } else { None },
+        ca_pem,
+        ..http::Options::default()
+    })
+    .map_err(|error| explain::explain(&error, "set up https"))
 }
 
 /// Graph and the token endpoint of one identity.
@@ -128,13 +190,17 @@ fn connect(
         })
         .map_err(failed)?,
     );
+    let tokens: Arc<dyn TokenSource> = match settings.tenant.auth {
+        Auth::AzureCli => Arc::new(AzureCli::new(Some(tenant.clone()), Arc::clone(&clock))),
+        _ => entra.clone(),
+    };
     let graph = Arc::new(
         Graph::new(GraphOptions {
             http: client.clone(),
             graph_url: endpoints.graph_url.clone(),
             tenant,
             clock,
-            tokens: entra.clone(),
+            tokens,
             patience,
         })
         .map_err(failed)?,
@@ -171,9 +237,10 @@ fn own(settings: &Settings) -> Result<OwnSignIn> {
             })?;
             Ok(OwnSignIn::Certificate { client_id: client_id()?, key, certificate })
         }
-        Auth::AzureCli | Auth::ManagedIdentity | Auth::WorkloadIdentity => {
+        Auth::AzureCli => Ok(OwnSignIn::Elsewhere),
+        Auth::ManagedIdentity | Auth::WorkloadIdentity => {
             Err(Error::new(Class::Config, "C013", "this way of signing in is not in this release")
-                .help("use auth = \"certificate\" or auth = \"secret\""))
+                .help("use auth = \"certificate\", auth = \"secret\" or auth = \"azure-cli\""))
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::model::ClientId;
 use crate::model::Entry;
 use crate::model::Grants;
 use crate::model::Handoff;
+use crate::model::Holder;
+use crate::model::HolderKind;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
 use crate::model::KeyId;
@@ -134,6 +136,42 @@ pub struct SignInActivity {
     pub request_id: Option<String>,
 }
 
+/// Where a list goes on; only the directory that gave it can read it.
+#[derive(Debug)]
+pub struct Cursor {
+    /// The link to the next page.
+    pub next: String,
+    /// The links followed so far.
+    pub seen: std::collections::HashSet<String>,
+}
+
+/// One page of a tenant.
+#[derive(Debug)]
+pub struct HolderPage {
+    /// What is on it.
+    pub holders: Vec<Holder>,
+    /// The next page.
+    pub next: Option<Cursor>,
+    /// The far side's time.
+    pub date: Option<Timestamp>,
+}
+
+/// What changed since an earlier look. A changed object is to be read again.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes {
+    /// New or changed.
+    pub changed: Vec<ObjectId>,
+    /// Gone, perhaps restorable.
+    pub removed: Vec<ObjectId>,
+    /// Where the next look begins.
+    pub link: String,
+}
+
+/// What a directory that cannot be read as a whole says.
+fn no_tenant() -> PortError {
+    PortError::Refused(Refusal { code: "NoTenant".into(), ..Refusal::default() })
+}
+
 /// Microsoft Graph, as far as everkey needs it. No call retries by itself unless it is a read.
 #[async_trait]
 pub trait Directory: Send + Sync {
@@ -193,6 +231,28 @@ pub trait Directory: Send + Sync {
     /// or the cloud may be missing.
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {
         Err(PortError::Refused(Refusal { code: "NoReport".into(), ..Refusal::default() }))
+    }
+
+    /// How many there are, where Graph counts them (an advanced query; not everywhere).
+    async fn count_holders(&self, _kind: HolderKind) -> Result<u64, PortError> {
+        Err(no_tenant())
+    }
+
+    /// One page of everything of a kind, with credentials and, where Graph gives them, owners; `after` is the
+    /// page before it. An object may come twice when the tenant changes meanwhile.
+    async fn holders(&self, _kind: HolderKind, _after: Option<Cursor>) -> Result<HolderPage, PortError> {
+        Err(no_tenant())
+    }
+
+    /// One of them; `None` when it is not there.
+    async fn holder(&self, _kind: HolderKind, _id: &ObjectId) -> Result<Option<Holder>, PortError> {
+        Err(no_tenant())
+    }
+
+    /// What changed since `link` was given; without one nothing but a link for the next time. A link that has
+    /// expired is [`PortError::Refused`] with status 410: read everything again.
+    async fn changes(&self, _kind: HolderKind, _link: Option<&str>) -> Result<Changes, PortError> {
+        Err(no_tenant())
     }
 
     /// PATCH: replaces the whole collection with `entries`. The caller guarantees that nothing is lost (F3).

@@ -2,6 +2,7 @@
 
 mod emulator;
 mod handoff;
+mod inventory;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,9 @@ pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
 pub use handoff::HandoffArgs;
 pub use handoff::HandoffCommand;
+pub use inventory::CloudName;
+pub use inventory::InventoryArgs;
+pub use inventory::Place;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -74,6 +78,8 @@ pub enum Form {
     Table,
     /// One JSON document on standard output, also on failure.
     Json,
+    /// Comma-separated values, for spreadsheets; `inventory` only.
+    Csv,
     /// SARIF 2.1.0, for `validate`.
     Sarif,
 }
@@ -97,6 +103,11 @@ pub enum Command {
     Demo(DemoArgs),
     /// The built-in Entra and Graph emulator
     Emulator(EmulatorArgs),
+    /// Every credential of the tenant; reads only, needs no configuration
+    #[command(
+        after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv > credentials.csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."
+    )]
+    Inventory(InventoryArgs),
     /// Check the policies and the configuration, offline
     #[command(after_long_help = "Examples:\n  everkey validate\n  everkey validate -o json --strict")]
     Validate(ValidateArgs),

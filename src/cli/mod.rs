@@ -8,13 +8,16 @@ mod emulator;
 mod exchange;
 mod explain;
 mod handoff;
+mod inventory;
 mod output;
 mod plan;
 mod progress;
+mod reader;
 mod rotate;
 mod saved;
 mod show;
 mod status;
+mod table;
 mod validate;
 
 use std::ffi::OsString;
@@ -53,6 +56,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         let error = Error::new(Class::Usage, "U013", "only `validate` writes SARIF").help("use -o json, or no -o");
         return fail(&out, &error);
     }
+    if out.form() == Form::Csv && !matches!(command, Command::Inventory(_)) {
+        let error = Error::new(Class::Usage, "U014", "this command writes no CSV").help("use -o json, or no -o");
+        return fail(&out, &error);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -86,6 +93,7 @@ async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Erro
         Command::Handoff(args) => handoff::run(cli, args, out).await,
         Command::HelpOn(args) => show::help_on(args, out),
         Command::History(args) => show::history(cli, args, out).await,
+        Command::Inventory(args) => inventory::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),

@@ -66,6 +66,11 @@ impl Output {
         std::io::stdout().is_terminal()
     }
 
+    /// Columns of the terminal on standard output; `None` for a pipe or file.
+    pub fn room(&self) -> Option<usize> {
+        comfy_table::Table::new().width().map(usize::from).filter(|room| *room > 0)
+    }
+
     /// Whether colours are wanted on standard output.
     pub fn color(&self) -> bool {
         anstream::AutoStream::choice(&std::io::stdout()) != ColorChoice::Never

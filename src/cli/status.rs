@@ -210,7 +210,8 @@ fn item(row: &Row, now: Timestamp) -> Value {
     })
 }
 
-fn within(text: &str) -> Result<SignedDuration, Error> {
+/// A duration of the command line: `60d`, `12h`.
+pub(super) fn within(text: &str) -> Result<SignedDuration, Error> {
     let parsed = text
         .strip_suffix('d')
         .and_then(|days| days.parse::<i64>().ok())

@@ -25,7 +25,7 @@ pub fn run(cli: &Cli, args: &ValidateArgs, out: &Output) -> Result<u8, Error> {
     let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
     match out.form() {
-        Form::Table => {
+        Form::Csv | Form::Table => {
             let shown = policy::diagnostics::render(&diagnostics, &checked.sources, out.color());
             out.print(&shown);
             if !shown.is_empty() {

@@ -13,6 +13,7 @@ pub mod notice;
 pub mod people;
 pub mod rotation;
 pub mod sink;
+mod tenant;
 
 pub use app::*;
 pub use credential::*;
@@ -23,3 +24,4 @@ pub use notice::*;
 pub use people::*;
 pub use rotation::*;
 pub use sink::*;
+pub use tenant::*;

@@ -8,6 +8,7 @@ mod act;
 mod deliver;
 pub mod engine;
 pub mod explain;
+pub mod inventory;
 pub mod observe;
 pub mod people;
 pub mod progress;

@@ -8,6 +8,7 @@ mod apply;
 mod bad_input;
 mod bad_places;
 mod handoffs;
+mod inventory;
 mod json_form;
 mod mails;
 mod output;
