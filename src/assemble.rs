@@ -284,7 +284,11 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
     Ok((Arc::new(OffsetClock::starting_at(now)), note))
 }
 
-async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+/// The store, made if it is not there.
+///
+/// # Errors
+/// As [`assemble`].
+pub async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
         return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
             .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));

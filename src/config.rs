@@ -119,9 +119,7 @@ pub fn check(config: &Path, policies: Option<&Path>, paths: &[PathBuf]) -> Resul
     // Without a usable configuration the policies are checked against the defaults.
     let tool = match tool {
         Some(tool) => tool,
-        None => policy::read_tool(Path::new("everkey.toml"), DEFAULT_TOOL).value.ok_or_else(|| {
-            Error::new(Class::Config, "C011", "the built-in defaults do not parse").help("report this defect")
-        })?,
+        None => default_tool()?,
     };
     let mut files = Vec::new();
     let dirs: Vec<PathBuf> = match (paths.is_empty(), policies) {
@@ -150,6 +148,16 @@ pub fn check(config: &Path, policies: Option<&Path>, paths: &[PathBuf]) -> Resul
     checked.diagnostics.extend(read.diagnostics);
     checked.sources.extend(files);
     Ok(checked)
+}
+
+/// What policies are checked against where there is no configuration.
+///
+/// # Errors
+/// None that a user could cause.
+pub fn default_tool() -> Result<ToolConfig> {
+    policy::read_tool(Path::new("everkey.toml"), DEFAULT_TOOL).value.ok_or_else(|| {
+        Error::new(Class::Config, "C011", "the built-in defaults do not parse").help("report this defect")
+    })
 }
 
 /// Against this `validate` checks policies where there is no configuration.
@@ -212,6 +220,7 @@ impl Settings {
             working_days_only: alerts.working_days_only,
             escalate_to: alerts.escalate_to.clone(),
             fallback_to: alerts.fallback_to.clone(),
+            security_to: alerts.security_to.clone(),
             public_url: self.tool.serve.as_ref().and_then(|serve| serve.public_url.clone()),
         }
     }
@@ -324,6 +333,24 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
     written.map_err(|error| cannot_write(path, &error))
 }
 
+/// Writes a file that holds no secret and must not exist yet, all of it or nothing.
+///
+/// # Errors
+/// `F010`.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(dir)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            file.persist_noclobber(path).map_err(|error| error.error)?;
+            Ok(())
+        });
+    written.map_err(|error| cannot_write(path, &error))
+}
+
 /// Makes a directory of mode 0700 that must not exist yet.
 ///
 /// # Errors
@@ -364,6 +391,12 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
 /// The real time, for locks: they must not follow an emulator's clock.
 pub fn real_now() -> Timestamp {
     SystemClock.now()
+}
+
+/// The user of this machine who runs everkey, for the history: stated by the system, not by the user.
+pub fn user() -> String {
+    let uid = nix::unistd::getuid();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
 
 /// Who holds the store, for the error others get.

@@ -466,6 +466,17 @@ pub struct Commit {
     pub acknowledgements: Vec<Acknowledgement>,
     /// Own sign-ins with managed credentials: key id, when, request id.
     pub sign_ins: Vec<(KeyId, Timestamp, Option<String>)>,
+    /// Small records as they are from now on.
+    pub marks: Vec<Mark>,
+}
+
+/// A small record by name: what was seen where, how far a look came. Holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mark {
+    /// Its name, `kind/…`.
+    pub name: String,
+    /// Its content, JSON; `None` in a commit takes it away.
+    pub body: Option<String>,
 }
 
 impl Commit {
@@ -484,6 +495,7 @@ impl Commit {
             integrations: Vec::new(),
             acknowledgements: Vec::new(),
             sign_ins: Vec::new(),
+            marks: Vec::new(),
         }
     }
 }
@@ -589,6 +601,9 @@ pub trait Store: Send + Sync {
 
     /// Counts a failed try.
     async fn mark_failed(&self, fence: Fence, key: &str, why: &str) -> Result<(), StoreError>;
+
+    /// Small records whose names begin with `prefix`, by name.
+    async fn marks(&self, prefix: &str) -> Result<Vec<Mark>, StoreError>;
 
     /// History entries, oldest first, of one integration or all.
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError>;

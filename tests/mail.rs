@@ -134,6 +134,7 @@ fn notice() -> Notice {
         calendar_sequence: 3,
         link: Some("https://everkey.contoso.example/h/0192".to_owned()),
         merged: Vec::new(),
+        adopt: None,
     }
 }
 
@@ -371,6 +372,7 @@ async fn what_alert_decides_can_be_sent() {
         send_at: Time::constant(9, 0, 0, 0),
         working_days_only: true,
         escalate_to: Vec::new(),
+        security_to: None,
         fallback_to: Some("platform@contoso.example".to_owned()),
         public_url: None,
     };

@@ -59,6 +59,7 @@ pub(super) fn notice(input: &AlertInput, watched: &Watched, track: &Track, rung:
         calendar_sequence: sequence(input.now),
         link: link(rules, watched, track.handoff),
         merged: Vec::new(),
+        adopt: watched.adopt.clone(),
     }
 }
 
@@ -82,7 +83,7 @@ pub fn test_notice(to: &str, rules: &Rules, now: Timestamp) -> Notice {
     bare(format!("test/{}/{now}", to.to_ascii_lowercase()), NoticeKind::Test, to, rules, now)
 }
 
-fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) -> Notice {
+pub(super) fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) -> Notice {
     let stage = if kind == NoticeKind::Test { "test" } else { "welcome" };
     Notice {
         thread: key.clone(),
@@ -112,6 +113,7 @@ fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) 
         calendar_sequence: sequence(now),
         link: rules.public_url.clone(),
         merged: Vec::new(),
+        adopt: None,
     }
 }
 

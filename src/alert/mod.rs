@@ -5,6 +5,7 @@
 //! outage costs one mail and never a flood (`mail.md` rules 7, 8, 9, 11). What was sent is known by key.
 
 mod after;
+mod appeared;
 mod build;
 mod days;
 mod input;
@@ -24,6 +25,9 @@ use jiff::Timestamp;
 use crate::model::Handoff;
 use crate::model::Notice;
 
+pub use appeared::Appeared;
+pub use appeared::appeared;
+pub use appeared::sentence;
 pub use build::test_notice;
 pub use build::welcome;
 pub use days::due_date;

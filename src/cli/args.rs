@@ -3,6 +3,7 @@
 mod emulator;
 mod handoff;
 mod inventory;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ pub use handoff::HandoffCommand;
 pub use inventory::CloudName;
 pub use inventory::InventoryArgs;
 pub use inventory::Place;
+pub use watch::AdoptArgs;
+pub use watch::NewArgs;
+pub use watch::WatchArgs;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -108,6 +112,21 @@ pub enum Command {
         after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv > credentials.csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."
     )]
     Inventory(InventoryArgs),
+    /// Tell people about the whole tenant: expiries, and new credentials; changes nothing in Entra
+    #[command(
+        after_long_help = "Examples:\n  everkey watch --all\n  everkey watch --all --owner platform@contoso.example"
+    )]
+    Watch(WatchArgs),
+    /// Write a policy file for an application that is there; changes nothing in Entra
+    #[command(
+        after_long_help = "Examples:\n  everkey adopt SecurEnds --pm d.okoro@contoso.example\n  everkey adopt --all --expiring 90d"
+    )]
+    Adopt(AdoptArgs),
+    /// Write a policy file like another one, with other values
+    #[command(
+        after_long_help = "Examples:\n  everkey new --from enate-graph-mail --set name=enate-test --set app.display_name=\"Enate test\"\n  everkey new --from reapit-lead-imports --set name=other-vendor --set credential.lifetime=365d"
+    )]
+    New(NewArgs),
     /// Check the policies and the configuration, offline
     #[command(after_long_help = "Examples:\n  everkey validate\n  everkey validate -o json --strict")]
     Validate(ValidateArgs),

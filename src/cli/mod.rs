@@ -1,5 +1,7 @@
 //! The command line: arguments, output, one file per command.
 
+mod adopt;
+mod adopted;
 mod apply;
 mod args;
 mod context;
@@ -9,8 +11,10 @@ mod exchange;
 mod explain;
 mod handoff;
 mod inventory;
+mod new;
 mod output;
 mod plan;
+mod policy_file;
 mod progress;
 mod reader;
 mod rotate;
@@ -19,6 +23,7 @@ mod show;
 mod status;
 mod table;
 mod validate;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -85,6 +90,7 @@ fn wants_json(args: &[OsString]) -> bool {
 
 async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Error> {
     match command {
+        Command::Adopt(args) => adopt::run(cli, args, out).await,
         Command::Apply(args) => apply::run(cli, args, out).await,
         Command::Demo(args) => demo::run(args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
@@ -94,11 +100,13 @@ async fn dispatch(cli: &Cli, command: &Command, out: &Output) -> Result<u8, Erro
         Command::HelpOn(args) => show::help_on(args, out),
         Command::History(args) => show::history(cli, args, out).await,
         Command::Inventory(args) => inventory::run(cli, args, out).await,
+        Command::New(args) => new::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Status(args) => status::run(cli, args, out).await,
         Command::Validate(args) => validate::run(cli, args, out),
+        Command::Watch(args) => watch::run(cli, args, out).await,
         Command::Version => Ok(show::version(out)),
     }
 }

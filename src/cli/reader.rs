@@ -125,6 +125,7 @@ impl Known {
         let mut known = Self::default();
         if settings.policies_dir.is_dir() {
             for policy in settings.policies()? {
+                known.all |= policy.watch.is_some();
                 if let Some(client_id) = policy.app.client_id {
                     known.clients.insert(client_id, policy.name);
                 }

@@ -14,6 +14,13 @@ use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
 
+/// Makes somebody an owner, as an administrator would.
+#[derive(serde::Deserialize)]
+struct Own {
+    object: uuid::Uuid,
+    owner: uuid::Uuid,
+}
+
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {
@@ -30,6 +37,13 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
         }),
         (&Method::POST, "seed") => match read::<Seed>(call) {
             Ok(seed) => sow(tenant, seed, call),
+            Err(error) => refused(error),
+        },
+        (&Method::POST, "own") => match read::<Own>(call) {
+            Ok(own) => match tenant.directory.add_owner(own.object, own.owner) {
+                Ok(()) => Reply::empty(StatusCode::NO_CONTENT),
+                Err(refusal) => Reply::json(StatusCode::BAD_REQUEST, json!({"error": format!("{refusal:?}")})),
+            },
             Err(error) => refused(error),
         },
         (&Method::DELETE, "faults") => {

@@ -112,6 +112,8 @@ pub(super) struct Principal {
     pub account_enabled: Option<bool>,
     #[serde(default, deserialize_with = "or_default")]
     pub tags: Vec<String>,
+    pub password_credentials: Option<Vec<Password>>,
+    pub key_credentials: Option<Vec<Key>>,
 }
 
 /// `application` or `servicePrincipal` with what it holds. As with [`Application`], a list of credentials that is

@@ -17,6 +17,8 @@ use super::TenantId;
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoticeKind {
+    /// Somebody added a credential that everkey did not make.
+    Appeared,
     /// Renewed without a person: one "done" mail.
     Done,
     /// Nobody acted; the next level hears.
@@ -164,4 +166,7 @@ pub struct Notice {
     pub link: Option<String>,
     /// The notices a summary takes the place of.
     pub merged: Vec<Notice>,
+    /// The command that makes a credential of others everkey's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
 }

@@ -95,6 +95,15 @@ pub enum ListedKind {
 }
 
 impl ListedKind {
+    /// For people: `certificate`, `SAML certificate`, `secret`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Saml => "SAML certificate",
+            Self::Secret => "secret",
+        }
+    }
+
     /// `certificate`, `saml` or `secret`.
     pub fn word(self) -> &'static str {
         match self {

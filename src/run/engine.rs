@@ -30,6 +30,7 @@ use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
+use crate::run::around::Around;
 use crate::run::observe;
 use crate::run::observe::Target;
 use crate::run::progress::Progress;
@@ -48,6 +49,7 @@ const STEPS_PER_TICK: usize = 200;
 /// The engine of one tenant.
 pub struct Engine {
     pub(super) actor: String,
+    pub(super) around: Around,
     pub(super) far: FarClock,
     pub(super) fence: Fence,
     pub(super) options: EngineOptions,
@@ -69,6 +71,7 @@ impl Engine {
     ) -> Self {
         Self {
             actor: options.actor.clone(),
+            around: Around::default(),
             far: FarClock::default(),
             fence,
             options,
@@ -152,7 +155,7 @@ impl Engine {
     }
 
     /// Reports a failing integration, to be tried again later.
-    fn set_aside(&self, integration: &IntegrationName, error: Error, tick: &mut Tick) {
+    pub(super) fn set_aside(&self, integration: &IntegrationName, error: Error, tick: &mut Tick) {
         tick.due(Some(self.now() + backoff(3)));
         if !tick.failed.iter().any(|(failed, _)| failed == integration) {
             tick.failed.push((integration.clone(), error));
@@ -197,7 +200,8 @@ impl Engine {
             tick.due(self.next_rotation_date(policy).await?);
         }
         tick.plan = Some(plan);
-        self.tell(policies, &mut tick).await?;
+        let others = self.look_around(policies, &observed, &mut tick).await?;
+        self.tell(policies, others, &mut tick).await?;
         Ok(tick)
     }
 

@@ -90,6 +90,14 @@ pub(super) const SEALED_DESTROY: &str = "DELETE FROM sealed WHERE id = $1";
 /// One sealed value.
 pub(super) const SEALED_ONE: &str = "SELECT body FROM sealed WHERE id = $1";
 
+/// A small record, new or changed.
+pub(super) const MARK_PUT: &str =
+    "INSERT INTO mark (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = excluded.body";
+/// Takes one away.
+pub(super) const MARK_DROP: &str = "DELETE FROM mark WHERE name = $1";
+/// Those whose names begin with a text.
+pub(super) const MARK_OF: &str = "SELECT name, body FROM mark WHERE substr(name, 1, length($1)) = $1 ORDER BY name";
+
 /// Writes the preflight's row.
 pub(super) const PREFLIGHT_PUT: &str = "INSERT INTO preflight (id, body) VALUES (1, $1) \
     ON CONFLICT (id) DO UPDATE SET body = excluded.body";

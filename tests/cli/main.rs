@@ -18,4 +18,5 @@ mod rotate;
 mod secrets;
 mod signals;
 mod terminal;
+mod watch;
 mod words;

@@ -180,6 +180,7 @@ pub fn notice(key: &str) -> Notice {
         calendar_sequence: 0,
         link: None,
         merged: Vec::new(),
+        adopt: None,
     }
 }
 

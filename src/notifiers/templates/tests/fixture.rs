@@ -49,6 +49,7 @@ pub(super) fn handoff_ready() -> Notice {
         calendar_sequence: 3,
         link: Some("https://everkey.contoso.example/h/0192".to_owned()),
         merged: Vec::new(),
+        adopt: None,
     }
 }
 
