@@ -393,12 +393,6 @@ pub fn real_now() -> Timestamp {
     SystemClock.now()
 }
 
-/// The user of this machine who runs everkey, for the history: stated by the system, not by the user.
-pub fn user() -> String {
-    let uid = nix::unistd::getuid();
-    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name)
-}
-
 /// Who holds the store, for the error others get.
 pub fn holder() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::output::clean;
 use super::policy_file;
 use super::reader;
+use super::reader::Known;
 use super::reader::Reader;
 use crate::assemble;
 use crate::config;
@@ -38,10 +39,13 @@ pub async fn run(cli: &Cli, args: &AdoptArgs, out: &Output) -> Result<u8, Error>
     let expiring = args.expiring.as_deref().map(super::status::within).transpose()?;
     let settings = reader::settings(cli)?;
     let reader = Reader::open(cli, &args.place).await?;
+    // Without knowing what has a policy, a second one could be written.
+    let known = reader.known.as_ref().map_err(Clone::clone)?;
     let taken = inventory::take(reader.directory.as_ref(), &mut ()).await;
     let taken = taken.map_err(|error| explain::explain(&error, "read the applications of the tenant"))?;
     let now = taken.date.unwrap_or_else(|| reader.clock.now());
-    let job = Job { args, settings: settings.as_ref(), reader: &reader, policies: cli.global.policy.clone(), now };
+    let job =
+        Job { args, settings: settings.as_ref(), reader: &reader, known, policies: cli.global.policy.clone(), now };
     let chosen = match &args.name {
         Some(name) => vec![job.named(name, &taken.holders).await?],
         None => {
@@ -88,6 +92,7 @@ struct Job<'a> {
     args: &'a AdoptArgs,
     settings: Option<&'a Settings>,
     reader: &'a Reader,
+    known: &'a Known,
     policies: Option<PathBuf>,
     now: Timestamp,
 }
@@ -96,8 +101,7 @@ impl Job<'_> {
     /// Neither everkey's own application nor one that has a policy.
     fn is_free(&self, client_id: &ClientId) -> bool {
         let own = self.settings.and_then(|settings| settings.tenant.client_id.as_ref()) == Some(client_id);
-        let known = self.reader.known.as_ref().is_ok_and(|known| known.clients.contains_key(client_id));
-        !own && !known
+        !own && !self.known.clients.contains_key(client_id)
     }
 
     /// The application that `name` means: a client id, or the one that is called so.
@@ -143,9 +147,7 @@ impl Job<'_> {
     }
 
     async fn adopt(&self, holder: &Holder, out: &Output) -> Result<Value, Error> {
-        if let Ok(known) = &self.reader.known
-            && let Some(policy) = known.clients.get(&holder.client_id)
-        {
+        if let Some(policy) = self.known.clients.get(&holder.client_id) {
             return Err(Error::new(
                 Class::Usage,
                 "U017",
@@ -189,7 +191,7 @@ impl Job<'_> {
     /// ADOPT {keyId, who, when}, with the history's word; whether there is a store to write it into.
     async fn record(&self, holder: &Holder, name: &str) -> Result<bool, Error> {
         let Some(settings) = self.settings.filter(|settings| settings.tool.seal.is_some()) else { return Ok(false) };
-        let user = config::user();
+        let user = os_user();
         let by = self.args.by.clone().unwrap_or_else(|| user.clone());
         let failed = |error| explain::store(&error);
         let store = assemble::store(settings).await?;
@@ -222,4 +224,10 @@ impl Job<'_> {
 /// What a policy can speak of: SAML certificates have no policy.
 fn adoptable(holder: &Holder) -> impl Iterator<Item = crate::model::Listed> {
     holder.listed().into_iter().filter(|one| one.kind != ListedKind::Saml)
+}
+
+/// The user of this machine who runs everkey, for the history: stated by the system, not by the user.
+fn os_user() -> String {
+    let uid = nix::unistd::getuid();
+    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name)
 }

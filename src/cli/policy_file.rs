@@ -14,7 +14,7 @@ use crate::policy::Severity;
 /// Writes `text` to `path`, which must not exist, once the policy reader accepts it beside the others there.
 ///
 /// # Errors
-/// `F011` when the file exists; `P062` with every problem when the reader refuses it; `F010`.
+/// `F011` when the file exists; `F012` with every problem when the reader refuses it; `F010`.
 pub fn write(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()> {
     check(path, text, settings)?;
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -30,7 +30,7 @@ pub fn write(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()>
 /// Refuses what the reader has problems with, alone or because of another file beside it.
 ///
 /// # Errors
-/// `P062`, and `F011` when the file exists.
+/// `F012`, and `F011` when the file exists.
 pub fn check(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()> {
     if path.exists() {
         return Err(taken(path));
@@ -53,7 +53,7 @@ pub fn check(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()>
         return Ok(());
     }
     let mut refused =
-        Error::new(Class::Data, "P062", format!("{} would not be a valid policy; nothing was written", path.display()));
+        Error::new(Class::Data, "F012", format!("{} would not be a valid policy; nothing was written", path.display()));
     for error in errors {
         let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
         refused = refused
@@ -88,14 +88,24 @@ pub fn slug(name: &str) -> String {
     if slug.is_empty() { "app".to_owned() } else { slug }
 }
 
-/// A text as TOML writes it.
+/// A text as TOML writes it, always on one line: a name of somebody else's must not get out of a comment. JSON's
+/// escapes are TOML's as well, but for the one control character that JSON leaves alone.
 pub fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_stays_on_its_line_and_comes_back_as_it_was() {
+        for text in ["Lead \"sync\"", "a\n[people]\nowner = 'x'", "\u{7f}\u{1}\t\\", "日本 'x'", ""] {
+            assert_eq!(quoted(text).lines().count(), 1, "{text:?}");
+            let table: toml::Table = format!("key = {}", quoted(text)).parse().unwrap();
+            assert_eq!(table["key"].as_str(), Some(text));
+        }
+    }
 
     #[test]
     fn names_of_applications_become_names_of_files() {

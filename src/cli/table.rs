@@ -47,7 +47,7 @@ pub fn fit(columns: &[Column], rows: &[Vec<String>], room: Option<usize>) -> Str
         }
         let cells = rows.iter().flat_map(|row| shown.iter().map(|at| row[*at].chars().count()));
         let now = cells.map(|length| length.min(longest)).max().unwrap_or(0);
-        longest = now.saturating_sub((wide - room).min(4).max(1)).max(SHORTEST);
+        longest = now.saturating_sub((wide - room).clamp(1, 4)).max(SHORTEST);
     }
 }
 

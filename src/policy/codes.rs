@@ -194,9 +194,6 @@ codes! {
     "P061", "still to be filled in",
         "`everkey adopt` marks with TODO what it cannot know: what stops, where a new credential goes, who the vendor is. Until then the policy only tells people in time.",
         "Fill the line in and take the mark away.";
-    "P062", "a new policy that would not be valid",
-        "`watch`, `adopt` and `new` check what they are about to write, beside the files that are there. It was refused, and nothing was written.",
-        "Correct what the message names, often a value of `--set`, and run the command again.";
 }
 
 #[cfg(test)]

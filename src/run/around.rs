@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 
-use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -30,25 +28,12 @@ use crate::policy::Policy;
 use crate::ports::Mark;
 use crate::rotation::tag;
 use crate::run::engine::Engine;
-use crate::run::inventory;
+use crate::run::look::LOOK_EVERY;
 use crate::run::setup::RunError;
 use crate::run::setup::Tick;
 
-/// How often the whole tenant is looked at: each process does it in its first tick, and then after so long.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_hours(1);
-
 /// The record of the first complete look at the tenant.
 const FIRST_LOOK: &str = "look/tenant";
-
-/// What is remembered of the tenant between two looks; nothing that a restart may not forget.
-#[derive(Debug, Default)]
-pub(super) struct Around(Mutex<Option<Look>>);
-
-#[derive(Clone, Debug)]
-struct Look {
-    at: Timestamp,
-    holders: Vec<Holder>,
-}
 
 /// What is known of one holder: a credential whose identity is not in `known` has appeared.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -103,24 +88,6 @@ impl Engine {
         let sightings = self.note_sightings(&met, complete).await?;
         let ours = self.ours().await?;
         Ok(met.iter().flat_map(|one| self.ending(one, &sightings, &ours)).collect())
-    }
-
-    /// The tenant as it was within the last hour.
-    async fn look_at_tenant(&self) -> Result<Look, RunError> {
-        let now = self.now();
-        let last = self.around.0.lock().ok().and_then(|look| look.clone());
-        if let Some(look) = last.filter(|look| now.duration_since(look.at) < LOOK_EVERY && look.at <= now) {
-            return Ok(look);
-        }
-        self.ready().await?;
-        let taken = inventory::take(self.ports.directory.as_ref(), &mut ()).await;
-        let taken = taken.map_err(RunError::port("read the applications of the tenant"))?;
-        self.far.note(taken.date);
-        let look = Look { at: now, holders: taken.holders };
-        if let Ok(mut kept) = self.around.0.lock() {
-            *kept = Some(look.clone());
-        }
-        Ok(look)
     }
 
     /// Adds what no other policy speaks of; what belongs to one that was not asked for stays its own business.

@@ -30,7 +30,7 @@ use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
-use crate::run::around::Around;
+use crate::run::look::Around;
 use crate::run::observe;
 use crate::run::observe::Target;
 use crate::run::progress::Progress;

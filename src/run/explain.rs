@@ -267,6 +267,13 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "Edit it, or remove it and run the command again.",
     ),
     (
+        "F012",
+        "a new policy that would not be valid",
+        "`watch`, `adopt` and `new` check what they are about to write, beside the files that are there. Nothing was \
+         written.",
+        "Correct what the message names, often a value of --set, and run the command again.",
+    ),
+    (
         "G010",
         "Graph cannot be reached",
         "No connection was made, so nothing was changed.",

@@ -10,6 +10,7 @@ mod deliver;
 pub mod engine;
 pub mod explain;
 pub mod inventory;
+mod look;
 pub mod observe;
 pub mod people;
 pub mod progress;

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod adopt;
 mod apply;
 mod bad_input;
 mod bad_places;

@@ -147,7 +147,7 @@ fn the_file_is_never_overwritten_and_cannot_rotate() {
     let world = World::new();
     world.keep_policies(&[]);
     // The emulator's configuration names nobody.
-    world.run(&["watch", "--all"]).fails(65, "P062", &["nobody hears", "people.owner"]);
+    world.run(&["watch", "--all"]).fails(65, "F012", &["nobody hears", "people.owner"]);
     assert!(!world.policy("watch").exists());
     world.run(&["watch", "--all", "--owner", "platform@contoso.example"]).exits(0).says("no [mail]");
     world.run(&["watch", "--all", "--owner", "soc@contoso.example"]).fails(1, "F011", &[]);
