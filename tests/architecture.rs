@@ -47,7 +47,6 @@ const LONG_FILES: &[(&str, &str)] = &[
     ("src/model/rotation.rs", "one record: the journal's states, events and their fields belong side by side"),
     ("src/ports.rs", "the whole seam on one page is the point of it"),
     ("src/rotation/next.rs", "one decision per state, read from top to bottom like the table of the protocol"),
-    ("src/run/explain.rs", "every code of an error beside the place where failures become words"),
     ("src/world/story.rs", "the demo's story in the order in which it is told"),
 ];
 

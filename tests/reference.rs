@@ -44,6 +44,7 @@ fn escaped(text: &str) -> String {
 #[test]
 fn error_codes() {
     let mut codes: Vec<(&str, &str, &str, &str)> = explain::CODES.to_vec();
+    codes.extend(everkey::run::watching::WATCHING);
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

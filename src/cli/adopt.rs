@@ -119,12 +119,12 @@ impl Job<'_> {
             [] => {
                 let names = applications().map(|holder| holder.display_name.as_str());
                 let near = suggest::did_you_mean(name, names).unwrap_or_else(|| "see `everkey inventory`".to_owned());
-                Err(Error::new(Class::Usage, "U015", format!("no application with credentials is called {name:?}"))
+                Err(Error::new(Class::Usage, "U031", format!("no application with credentials is called {name:?}"))
                     .help(near))
             }
             several => {
                 let ids: Vec<&str> = several.iter().map(|holder| holder.client_id.as_str()).collect();
-                Err(Error::new(Class::Usage, "U016", format!("{} applications are called {name:?}", several.len()))
+                Err(Error::new(Class::Usage, "U032", format!("{} applications are called {name:?}", several.len()))
                     .help(format!("name one by its client id: {}", ids.join(", "))))
             }
         }
@@ -141,7 +141,7 @@ impl Job<'_> {
             None => None,
         };
         holder.ok_or_else(|| {
-            Error::new(Class::Usage, "U015", format!("no application of this tenant has the client id {id}"))
+            Error::new(Class::Usage, "U031", format!("no application of this tenant has the client id {id}"))
                 .help("of others' applications only the service principal is here: see `everkey inventory`, WHERE sp")
         })
     }
@@ -150,7 +150,7 @@ impl Job<'_> {
         if let Some(policy) = self.known.clients.get(&holder.client_id) {
             return Err(Error::new(
                 Class::Usage,
-                "U017",
+                "U033",
                 format!("{:?} has a policy already: {policy}", clean(&holder.display_name)),
             )
             .help(format!("everkey plan --only {policy}")));

@@ -11,6 +11,7 @@ use crate::model::PermissionKind;
 use crate::policy;
 use crate::policy::permissions;
 use crate::run::explain::CODES;
+use crate::run::watching::WATCHING;
 
 /// Runs it.
 pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
@@ -21,7 +22,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain(CODES.iter().map(|(code, title, text, fix)| (*code, *title, *text, *fix)))
+        .chain(CODES.iter().chain(WATCHING).map(|(code, title, text, fix)| (*code, *title, *text, *fix)))
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

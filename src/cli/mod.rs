@@ -62,7 +62,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         return fail(&out, &error);
     }
     if out.form() == Form::Csv && !matches!(command, Command::Inventory(_)) {
-        let error = Error::new(Class::Usage, "U014", "this command writes no CSV").help("use -o json, or no -o");
+        let error = Error::new(Class::Usage, "U030", "this command writes no CSV").help("use -o json, or no -o");
         return fail(&out, &error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

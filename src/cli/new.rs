@@ -42,7 +42,7 @@ pub async fn run(cli: &Cli, args: &NewArgs, out: &Output) -> Result<u8> {
     }
     let Some(name) = name else {
         return Err(
-            Error::new(Class::Usage, "U018", "the copy needs a name of its own").help("--set name=my-integration")
+            Error::new(Class::Usage, "U034", "the copy needs a name of its own").help("--set name=my-integration")
         );
     };
     // It becomes a file name: what the reader would refuse as a name is no path either.
@@ -74,7 +74,7 @@ fn source(from: &str, dir: &Path) -> Result<PathBuf> {
 }
 
 fn wrong(assignment: &str, why: &str) -> Error {
-    Error::new(Class::Usage, "U018", format!("cannot set {assignment:?}"))
+    Error::new(Class::Usage, "U034", format!("cannot set {assignment:?}"))
         .why(why)
         .help("write KEY=VALUE, the key as in the file: app.display_name=\"New\", credential.0.lifetime=90d")
 }

@@ -14,7 +14,7 @@ use crate::policy::Severity;
 /// Writes `text` to `path`, which must not exist, once the policy reader accepts it beside the others there.
 ///
 /// # Errors
-/// `F011` when the file exists; `F012` with every problem when the reader refuses it; `F010`.
+/// `F030` when the file exists; `F031` with every problem when the reader refuses it; `F010`.
 pub fn write(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()> {
     check(path, text, settings)?;
     if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -30,7 +30,7 @@ pub fn write(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()>
 /// Refuses what the reader has problems with, alone or because of another file beside it.
 ///
 /// # Errors
-/// `F012`, and `F011` when the file exists.
+/// `F031`, and `F030` when the file exists.
 pub fn check(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()> {
     if path.exists() {
         return Err(taken(path));
@@ -53,7 +53,7 @@ pub fn check(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()>
         return Ok(());
     }
     let mut refused =
-        Error::new(Class::Data, "F012", format!("{} would not be a valid policy; nothing was written", path.display()));
+        Error::new(Class::Data, "F031", format!("{} would not be a valid policy; nothing was written", path.display()));
     for error in errors {
         let help = error.help.as_deref().map(|help| format!(" ({help})")).unwrap_or_default();
         refused = refused
@@ -63,7 +63,7 @@ pub fn check(path: &Path, text: &str, settings: Option<&Settings>) -> Result<()>
 }
 
 fn taken(path: &Path) -> Error {
-    Error::new(Class::Failed, "F011", format!("{} exists already", path.display()))
+    Error::new(Class::Failed, "F030", format!("{} exists already", path.display()))
         .help("edit it, or remove it and run the command again; everkey never overwrites a policy")
 }
 

@@ -195,30 +195,6 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "Look at the application's credentials in Entra: somebody may have removed ours.",
     ),
     (
-        "A030",
-        "the Azure CLI is not there",
-        "Without a configuration, and with auth = \"azure-cli\", the token comes from `az`, which cannot be started.",
-        "Install the Azure CLI and run `az login`, or write an everkey.toml.",
-    ),
-    (
-        "A031",
-        "the Azure CLI gave no token",
-        "Nobody is signed in to it, the sign-in is too old, or it is signed in to another tenant.",
-        "az login, and try again.",
-    ),
-    (
-        "A032",
-        "the Azure CLI did not answer",
-        "`az` did not end within a minute. Nothing was changed.",
-        "Try `az account get-access-token --resource-type ms-graph --output none` by itself.",
-    ),
-    (
-        "A040",
-        "a credential appeared",
-        "Somebody added a credential to an application that everkey watches, and everkey did not make it.",
-        "Ask who made it; if nobody did, remove it in Entra and look at the application's sign-ins.",
-    ),
-    (
         "C010",
         "configuration missing or unreadable",
         "everkey.toml, or a file it names, cannot be read.",
@@ -259,19 +235,6 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "a file cannot be read or written",
         "See the reason in the message. Nothing was half-written.",
         "Correct the path, the rights or the free space.",
-    ),
-    (
-        "F011",
-        "the file exists already",
-        "A policy that is there may hold what somebody wrote by hand; it is never overwritten.",
-        "Edit it, or remove it and run the command again.",
-    ),
-    (
-        "F012",
-        "a new policy that would not be valid",
-        "`watch`, `adopt` and `new` check what they are about to write, beside the files that are there. Nothing was \
-         written.",
-        "Correct what the message names, often a value of --set, and run the command again.",
     ),
     (
         "G010",
@@ -420,21 +383,6 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
     ("U011", "no such tenant", "everkey.toml does not name this tenant.", "Use one of the names in the message."),
     ("U012", "directory not empty", "The demo writes into a new or empty directory.", "Choose another --keep DIR."),
     ("U013", "no SARIF here", "Only `validate` has findings in files.", "Use -o json, or no -o."),
-    ("U014", "no CSV here", "Only lists of things become spreadsheets.", "Use -o json, or no -o."),
-    (
-        "U015",
-        "no such application",
-        "No application of the tenant has this name or client id.",
-        "See `everkey inventory`.",
-    ),
-    ("U016", "more than one application", "Names of applications are not unique.", "Use the client id."),
-    ("U017", "it has a policy", "The application is described by a policy already.", "Edit that one."),
-    (
-        "U018",
-        "no such value to set",
-        "--set takes KEY=VALUE with a key of the file.",
-        "Write the key as in the file: app.display_name.",
-    ),
     ("U010", "no such topic", "Help exists on exit-codes, steps and every command.", "See `everkey help`."),
     (
         "X010",

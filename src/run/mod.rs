@@ -26,6 +26,7 @@ pub mod sweep;
 pub mod tell;
 pub mod upload;
 mod view;
+pub mod watching;
 pub mod words;
 
 pub use engine::Engine;

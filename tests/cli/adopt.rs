@@ -81,14 +81,14 @@ fn an_application_becomes_a_policy_and_entra_stays_as_it_is() {
     assert_eq!(item["managed"], false, "adopted is not made");
 
     // Not twice, and never over a file.
-    world.run(&["adopt", "lead \"sync\""]).fails(64, "U017", &["lead-sync"]);
+    world.run(&["adopt", "lead \"sync\""]).fails(64, "U033", &["lead-sync"]);
     std::fs::write(world.policy("enate-prod"), "# by hand").unwrap();
     world.run(&["adopt", "Enate Prod", "--out", "policies"]).exits(65);
     std::fs::rename(world.policy("enate-prod"), world.path().join("enate-prod.toml")).unwrap();
-    world.run(&["adopt", "Enate Prod", "--out", "."]).fails(1, "F011", &[]);
+    world.run(&["adopt", "Enate Prod", "--out", "."]).fails(1, "F030", &[]);
     assert_eq!(std::fs::read_to_string(world.path().join("enate-prod.toml")).unwrap(), "# by hand");
-    world.run(&["adopt", "Enate Prot"]).fails(64, "U015", &["did you mean \"Enate Prod\""]);
-    world.run(&["adopt", "11111111-0000-4000-8000-000000000001"]).fails(64, "U015", &[]);
+    world.run(&["adopt", "Enate Prot"]).fails(64, "U031", &["did you mean \"Enate Prod\""]);
+    world.run(&["adopt", "11111111-0000-4000-8000-000000000001"]).fails(64, "U031", &[]);
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn all_that_ends_soon_is_adopted_at_once() {
 fn two_of_one_name_are_told_apart_and_no_configuration_is_needed() {
     let world = world();
     world.seed(&json!({"applications": [{"displayName": "Enate Prod", "secrets": [{"end": "2027-06-01T00:00:00Z"}]}]}));
-    world.run(&["adopt", "enate prod"]).fails(64, "U016", &["client id"]);
+    world.run(&["adopt", "enate prod"]).fails(64, "U032", &["client id"]);
     let apps = world.graph(Method::GET, "/applications?$top=999", &Value::Null);
     let app = apps["value"].as_array().unwrap().iter().find(|app| app["displayName"] == "Enate Prod").unwrap().clone();
     world.az_signed_in(&world.operator_token());
@@ -158,12 +158,12 @@ fn a_policy_is_copied_with_other_values() {
     assert!(to.contains("name = \"other-leads\"") && to.contains("lifetime = \"365d\""), "{to}");
     world.run(&["validate"]).exits(0).says("6 policies read: 6 valid");
     for (more, exit, code, why) in [
-        (&["--set", "name=other-leads"][..], 1, "F011", "exists"),
-        (&["--set", "name=third", "--set", "app.display_nam=x"], 65, "F012", "P003"),
-        (&["--set", "name=third", "--set", "credential.lifetime=5d"], 65, "F012", "P02"),
-        (&["--set", "name=../third"], 64, "U018", "lower-case"),
-        (&["--set", "title=x"], 64, "U018", "name of its own"),
-        (&["--set", "name"], 64, "U018", "no `=`"),
+        (&["--set", "name=other-leads"][..], 1, "F030", "exists"),
+        (&["--set", "name=third", "--set", "app.display_nam=x"], 65, "F031", "P003"),
+        (&["--set", "name=third", "--set", "credential.lifetime=5d"], 65, "F031", "P02"),
+        (&["--set", "name=../third"], 64, "U034", "lower-case"),
+        (&["--set", "title=x"], 64, "U034", "name of its own"),
+        (&["--set", "name"], 64, "U034", "no `=`"),
     ] {
         let ran = world.run(&[&["new", "--from", "reapit-lead-imports"], more].concat()).fails(exit, code, &[]);
         assert!(ran.err.contains(why), "{why}: {}", ran.err);

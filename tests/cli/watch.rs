@@ -147,10 +147,10 @@ fn the_file_is_never_overwritten_and_cannot_rotate() {
     let world = World::new();
     world.keep_policies(&[]);
     // The emulator's configuration names nobody.
-    world.run(&["watch", "--all"]).fails(65, "F012", &["nobody hears", "people.owner"]);
+    world.run(&["watch", "--all"]).fails(65, "F031", &["nobody hears", "people.owner"]);
     assert!(!world.policy("watch").exists());
     world.run(&["watch", "--all", "--owner", "platform@contoso.example"]).exits(0).says("no [mail]");
-    world.run(&["watch", "--all", "--owner", "soc@contoso.example"]).fails(1, "F011", &[]);
+    world.run(&["watch", "--all", "--owner", "soc@contoso.example"]).fails(1, "F030", &[]);
     assert!(std::fs::read_to_string(world.policy("watch")).unwrap().contains("platform@contoso.example"));
     world.replace(&world.policy("watch"), "mode = \"alert\"", "mode = \"rotate\"");
     let ran = world.run(&["validate"]).exits(65);
