@@ -1,6 +1,12 @@
 //! The one place that names concrete adapters: configuration in, ports out.
 
+mod reading;
 mod signers;
+
+pub use reading::Reading;
+pub use reading::graph;
+pub use reading::reading;
+pub use reading::store_if_there;
 
 use std::sync::Arc;
 
@@ -9,6 +15,7 @@ use crate::clock::OffsetClock;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::config::Settings;
+use crate::entra::AzureCli;
 use crate::entra::Cloud as EntraCloud;
 use crate::entra::Endpoints;
 use crate::entra::Entra;
@@ -35,6 +42,7 @@ use crate::policy::Tls;
 use crate::policy::Transport;
 use crate::ports::Notifier;
 use crate::ports::Store;
+use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
 use crate::secret::Secret;
@@ -148,7 +156,10 @@ pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
 
 /// The https client of a tenant.
 fn client(settings: &Settings) -> Result<http::Client> {
-    let ca_pem = ca(&settings.tenant.cloud)?;
+    https(ca(&settings.tenant.cloud)?)
+}
+
+fn https(ca_pem: Option<Vec<u8>>) -> Result<http::Client> {
     http::Client::new(&http::Options {
         proxy: if ca_pem.is_none() { config::proxy() } else { None },
         ca_pem,
@@ -193,13 +204,17 @@ fn connect(
         })
         .map_err(failed)?,
     );
+    let tokens: Arc<dyn TokenSource> = match settings.tenant.auth {
+        Auth::AzureCli => Arc::new(AzureCli::new(Some(tenant.clone()), Arc::clone(&clock))),
+        _ => entra.clone(),
+    };
     let graph = Arc::new(
         Graph::new(GraphOptions {
             http: client.clone(),
             graph_url: endpoints.graph_url.clone(),
             tenant,
             clock,
-            tokens: entra.clone(),
+            tokens,
             patience,
         })
         .map_err(failed)?,
@@ -236,9 +251,10 @@ fn own(settings: &Settings) -> Result<OwnSignIn> {
             })?;
             Ok(OwnSignIn::Certificate { client_id: client_id()?, key, certificate })
         }
-        Auth::AzureCli | Auth::ManagedIdentity | Auth::WorkloadIdentity => {
+        Auth::AzureCli => Ok(OwnSignIn::Elsewhere),
+        Auth::ManagedIdentity | Auth::WorkloadIdentity => {
             Err(Error::new(Class::Config, "C013", "this way of signing in is not in this release")
-                .help("use auth = \"certificate\" or auth = \"secret\""))
+                .help("use auth = \"certificate\", auth = \"secret\" or auth = \"azure-cli\""))
         }
     }
 }

@@ -16,6 +16,8 @@ use crate::model::ClientId;
 use crate::model::Entry;
 use crate::model::Grants;
 use crate::model::Handoff;
+use crate::model::Holder;
+use crate::model::HolderKind;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
 use crate::model::IssuerKind;
@@ -135,6 +137,42 @@ pub struct SignInActivity {
     pub request_id: Option<String>,
 }
 
+/// Where a list goes on; only the directory that gave it can read it.
+#[derive(Debug)]
+pub struct Cursor {
+    /// The link to the next page.
+    pub next: String,
+    /// The links followed so far.
+    pub seen: std::collections::HashSet<String>,
+}
+
+/// One page of a tenant.
+#[derive(Debug)]
+pub struct HolderPage {
+    /// What is on it.
+    pub holders: Vec<Holder>,
+    /// The next page.
+    pub next: Option<Cursor>,
+    /// The far side's time.
+    pub date: Option<Timestamp>,
+}
+
+/// What changed since an earlier look. A changed object is to be read again.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes {
+    /// New or changed.
+    pub changed: Vec<ObjectId>,
+    /// Gone, perhaps restorable.
+    pub removed: Vec<ObjectId>,
+    /// Where the next look begins.
+    pub link: String,
+}
+
+/// What a directory that cannot be read as a whole says.
+fn no_tenant() -> PortError {
+    PortError::Refused(Refusal { code: "NoTenant".into(), ..Refusal::default() })
+}
+
 /// Microsoft Graph, as far as everkey needs it. No call retries by itself unless it is a read.
 #[async_trait]
 pub trait Directory: Send + Sync {
@@ -205,6 +243,28 @@ pub trait Directory: Send + Sync {
     /// or the cloud may be missing.
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {
         Err(PortError::Refused(Refusal { code: "NoReport".into(), ..Refusal::default() }))
+    }
+
+    /// How many there are, where Graph counts them (an advanced query; not everywhere).
+    async fn count_holders(&self, _kind: HolderKind) -> Result<u64, PortError> {
+        Err(no_tenant())
+    }
+
+    /// One page of everything of a kind, with credentials and, where Graph gives them, owners; `after` is the
+    /// page before it. An object may come twice when the tenant changes meanwhile.
+    async fn holders(&self, _kind: HolderKind, _after: Option<Cursor>) -> Result<HolderPage, PortError> {
+        Err(no_tenant())
+    }
+
+    /// One of them; `None` when it is not there.
+    async fn holder(&self, _kind: HolderKind, _id: &ObjectId) -> Result<Option<Holder>, PortError> {
+        Err(no_tenant())
+    }
+
+    /// What changed since `link` was given; without one nothing but a link for the next time. A link that has
+    /// expired is [`PortError::Refused`] with status 410: read everything again.
+    async fn changes(&self, _kind: HolderKind, _link: Option<&str>) -> Result<Changes, PortError> {
+        Err(no_tenant())
     }
 
     /// PATCH: replaces the whole collection with `entries`. The caller guarantees that nothing is lost (F3).
@@ -449,6 +509,17 @@ pub struct Commit {
     pub acknowledgements: Vec<Acknowledgement>,
     /// Own sign-ins with managed credentials: key id, when, request id.
     pub sign_ins: Vec<(KeyId, Timestamp, Option<String>)>,
+    /// Small records as they are from now on.
+    pub marks: Vec<Mark>,
+}
+
+/// A small record by name: what was seen where, how far a look came. Holds no secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mark {
+    /// Its name, `kind/…`.
+    pub name: String,
+    /// Its content, JSON; `None` in a commit takes it away.
+    pub body: Option<String>,
 }
 
 impl Commit {
@@ -467,6 +538,7 @@ impl Commit {
             integrations: Vec::new(),
             acknowledgements: Vec::new(),
             sign_ins: Vec::new(),
+            marks: Vec::new(),
         }
     }
 }
@@ -582,6 +654,9 @@ pub trait Store: Send + Sync {
 
     /// Counts a failed try.
     async fn mark_failed(&self, fence: Fence, key: &str, why: &str) -> Result<(), StoreError>;
+
+    /// Small records whose names begin with `prefix`, by name.
+    async fn marks(&self, prefix: &str) -> Result<Vec<Mark>, StoreError>;
 
     /// History entries, oldest first, of one integration or all.
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError>;

@@ -135,6 +135,7 @@ fn notice() -> Notice {
         request: None,
         link: Some("https://everkey.contoso.example/h/0192".to_owned()),
         merged: Vec::new(),
+        adopt: None,
     }
 }
 
@@ -372,6 +373,7 @@ async fn what_alert_decides_can_be_sent() {
         send_at: Time::constant(9, 0, 0, 0),
         working_days_only: true,
         escalate_to: Vec::new(),
+        security_to: None,
         fallback_to: Some("platform@contoso.example".to_owned()),
         public_url: None,
     };

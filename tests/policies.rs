@@ -12,6 +12,8 @@ mod schedule;
 mod shapes;
 #[path = "policies/tool_file.rs"]
 mod tool_file;
+#[path = "policies/watch.rs"]
+mod watch;
 
 use std::path::Path;
 use std::path::PathBuf;

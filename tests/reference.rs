@@ -13,6 +13,7 @@ use everkey::cli::Cli;
 use everkey::policy;
 use everkey::run::codes;
 use everkey::run::upkeep::UPKEEP;
+use everkey::run::watching::WATCHING;
 use serde_json::Value;
 
 /// Says at the top of a page that nobody should edit it.
@@ -44,7 +45,7 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> = [codes::CODES, everkey::cli::CERT_CODES, UPKEEP].concat();
+    let mut codes: Vec<(&str, &str, &str, &str)> = [codes::CODES, everkey::cli::CERT_CODES, UPKEEP, WATCHING].concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

@@ -61,6 +61,7 @@ pub(super) fn notice(input: &AlertInput, watched: &Watched, track: &Track, rung:
         link: link(rules, watched, track.handoff),
         request: None,
         merged: Vec::new(),
+        adopt: watched.adopt.clone(),
     }
 }
 
@@ -113,7 +114,7 @@ pub fn operation(stage: &str, to: &str, problem: Problem, rules: &Rules, now: Ti
     Notice { reader: Reader::Engineer, stage: stage.to_owned(), problem: Some(problem), ..notice }
 }
 
-fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) -> Notice {
+pub(super) fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) -> Notice {
     let stage = if kind == NoticeKind::Test { "test" } else { "welcome" };
     Notice {
         thread: key.clone(),
@@ -144,6 +145,7 @@ fn bare(key: String, kind: NoticeKind, to: &str, rules: &Rules, now: Timestamp) 
         link: rules.public_url.clone(),
         request: None,
         merged: Vec::new(),
+        adopt: None,
     }
 }
 

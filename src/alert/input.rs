@@ -28,6 +28,8 @@ pub struct Rules {
     pub escalate_to: Vec<String>,
     /// Stands in where no owner is known.
     pub fallback_to: Option<String>,
+    /// Hears of credentials that nobody registered.
+    pub security_to: Option<String>,
     /// Where the web face answers, without a slash at the end; mails carry no link without it (rule 13).
     pub public_url: Option<String>,
 }
@@ -79,6 +81,8 @@ pub struct Watched {
     pub situation: Situation,
     /// All mails and the calendar entry of one credential share it; the same until the renewal is over.
     pub thread: String,
+    /// The command that makes it everkey's business, for a credential that it did not make.
+    pub adopt: Option<String>,
 }
 
 /// Where a credential stands, in the eyes of people.

@@ -5,6 +5,7 @@
 //! outage costs one mail and never a flood (`mail.md` rules 7, 8, 9, 11). What was sent is known by key.
 
 mod after;
+mod appeared;
 mod build;
 mod days;
 mod input;
@@ -27,6 +28,9 @@ use crate::model::Handoff;
 use crate::model::Notice;
 use crate::model::NoticeRequest;
 
+pub use appeared::Appeared;
+pub use appeared::appeared;
+pub use appeared::sentence;
 pub use build::operation;
 pub use build::test_notice;
 pub use build::welcome;

@@ -5,8 +5,10 @@ mod care;
 mod cert;
 mod emulator;
 mod handoff;
+mod inventory;
 mod serve;
 mod tool;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -45,6 +47,9 @@ pub use emulator::EmulatorCommand;
 pub use emulator::ServeArgs;
 pub use handoff::HandoffArgs;
 pub use handoff::HandoffCommand;
+pub use inventory::CloudName;
+pub use inventory::InventoryArgs;
+pub use inventory::Place;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
 pub use serve::LogFormat;
@@ -53,6 +58,9 @@ pub use tool::ConfigArgs;
 pub use tool::ConfigCommand;
 pub use tool::InitArgs;
 pub use tool::ManArgs;
+pub use watch::AdoptArgs;
+pub use watch::NewArgs;
+pub use watch::WatchArgs;
 
 /// Keeps the credentials of Microsoft Entra app registrations alive.
 #[derive(Debug, Parser)]
@@ -139,6 +147,26 @@ pub enum Command {
     Demo(DemoArgs),
     /// The built-in Entra and Graph emulator
     Emulator(EmulatorArgs),
+    /// Every credential of the tenant; reads only, needs no configuration
+    #[command(
+        after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv > credentials.csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."
+    )]
+    Inventory(InventoryArgs),
+    /// Tell people about the whole tenant: expiries, and new credentials; changes nothing in Entra
+    #[command(
+        after_long_help = "Examples:\n  everkey watch --all\n  everkey watch --all --owner platform@contoso.example"
+    )]
+    Watch(WatchArgs),
+    /// Write a policy file for an application that is there; changes nothing in Entra
+    #[command(
+        after_long_help = "Examples:\n  everkey adopt SecurEnds --pm d.okoro@contoso.example\n  everkey adopt --all --expiring 90d"
+    )]
+    Adopt(AdoptArgs),
+    /// Write a policy file like another one, with other values
+    #[command(
+        after_long_help = "Examples:\n  everkey new --from enate-graph-mail --set name=enate-test --set app.display_name=\"Enate test\"\n  everkey new --from reapit-lead-imports --set name=other-vendor --set credential.lifetime=365d"
+    )]
+    New(NewArgs),
     /// Check the policies and the configuration, offline
     #[command(after_long_help = "Examples:\n  everkey validate\n  everkey validate -o json --strict")]
     Validate(ValidateArgs),

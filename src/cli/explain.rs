@@ -13,6 +13,7 @@ use crate::policy;
 use crate::policy::permissions;
 use crate::run::codes::CODES;
 use crate::run::upkeep::UPKEEP;
+use crate::run::watching::WATCHING;
 
 /// Runs it.
 pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
@@ -23,9 +24,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain(
-            CODES.iter().chain(CERT_CODES).chain(UPKEEP).map(|(code, title, text, fix)| (*code, *title, *text, *fix)),
-        )
+        .chain([CODES, CERT_CODES, UPKEEP, WATCHING].concat())
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

@@ -1,5 +1,7 @@
 //! The command line: arguments, output, one file per command.
 
+mod adopt;
+mod adopted;
 mod apply;
 mod args;
 mod ask;
@@ -17,9 +19,13 @@ mod guard;
 mod handoff;
 mod history;
 mod init;
+mod inventory;
+mod new;
 mod output;
 mod plan;
+mod policy_file;
 mod progress;
+mod reader;
 mod rotate;
 mod rows;
 mod saved;
@@ -32,6 +38,7 @@ mod status;
 mod store;
 mod table;
 mod validate;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -136,9 +143,10 @@ fn wrong_form(form: Form, command: &Command) -> Option<Error> {
         Form::Sarif if !matches!(command, Command::Validate(_)) => {
             Some(Error::new(Class::Usage, "U013", "only `validate` writes SARIF").help("use -o json, or no -o"))
         }
+        Form::Csv if matches!(command, Command::Inventory(_)) => None,
         Form::Csv | Form::Ndjson if !exports => Some(
             Error::new(Class::Usage, "U015", "this command does not write CSV or NDJSON")
-                .help("use -o json, or no -o; `everkey history export` writes them"),
+                .help("use -o json, or no -o; `everkey history export` writes them, `everkey inventory` CSV"),
         ),
         _ => None,
     }
@@ -154,6 +162,7 @@ fn wants_json(args: &[OsString]) -> bool {
 
 async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output) -> Result<u8, Error> {
     match command {
+        Command::Adopt(args) => adopt::run(cli, args, out).await,
         Command::Apply(args) => apply::run(cli, args, out).await,
         Command::Ca(args) => cert::authority::run(cli, args, out).await,
         Command::Cert(args) => cert::run(cli, args, out).await,
@@ -171,6 +180,8 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::History(args) => history::run(cli, args, out).await,
         Command::Init(args) => init::run(cli, args, out),
         Command::Man(args) => shells::man(args, out),
+        Command::Inventory(args) => inventory::run(cli, args, out).await,
+        Command::New(args) => new::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
@@ -178,6 +189,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Store(args) => store::run(cli, args, out).await,
         Command::Status(args) => status::run(cli, args, out).await,
         Command::Validate(args) => validate::run(cli, args, out),
+        Command::Watch(args) => watch::run(cli, args, out).await,
         Command::Version => Ok(show::version(out)),
     }
 }

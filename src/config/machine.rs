@@ -1,22 +1,25 @@
 //! This machine as a configuration meets it: its user, its directories, new files.
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
 use super::cannot_write;
 use crate::error::Result;
 
-/// Writes a file that holds no secret and must not exist yet.
+/// Writes a file that holds no secret and must not exist yet, all of it or nothing.
 ///
 /// # Errors
 /// `F010`.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path).and_then(|mut file| {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = std::fs::Permissions::from_mode(0o644);
+    let written = tempfile::Builder::new().permissions(mode).tempfile_in(dir).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
     });
     written.map_err(|error| cannot_write(path, &error))
 }

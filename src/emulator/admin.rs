@@ -9,9 +9,17 @@ use serde_json::json;
 
 use super::call::Call;
 use super::call::Reply;
+use super::directory::Seed;
 use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
+
+/// Makes somebody an owner, as an administrator would.
+#[derive(serde::Deserialize)]
+struct Own {
+    object: uuid::Uuid,
+    owner: uuid::Uuid,
+}
 
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
@@ -27,6 +35,17 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             tenant.faults.push(fault);
             Reply::empty(StatusCode::NO_CONTENT)
         }),
+        (&Method::POST, "seed") => match read::<Seed>(call) {
+            Ok(seed) => sow(tenant, seed, call),
+            Err(error) => refused(error),
+        },
+        (&Method::POST, "own") => match read::<Own>(call) {
+            Ok(own) => match tenant.directory.add_owner(own.object, own.owner) {
+                Ok(()) => Reply::empty(StatusCode::NO_CONTENT),
+                Err(refusal) => Reply::json(StatusCode::BAD_REQUEST, json!({"error": format!("{refusal:?}")})),
+            },
+            Err(error) => refused(error),
+        },
         (&Method::DELETE, "faults") => {
             tenant.faults.clear();
             Reply::empty(StatusCode::NO_CONTENT)
@@ -34,6 +53,15 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
         _ => {
             Reply::json(StatusCode::NOT_FOUND, json!({"error": format!("the emulator has no {} {what}", call.method)}))
         }
+    }
+}
+
+fn sow(tenant: &mut Tenant, seed: Seed, call: &Call) -> Reply {
+    tenant.before_write(call.now);
+    let conduct = tenant.quirks.key_conduct();
+    match tenant.directory.sow(seed, conduct, call.now) {
+        Ok(made) => Reply::json(StatusCode::OK, json!({"applications": made})),
+        Err(refusal) => Reply::json(StatusCode::BAD_REQUEST, json!({"error": format!("{refusal:?}")})),
     }
 }
 

@@ -19,6 +19,8 @@ use super::quirks::Quirks;
 
 /// Everything that a request can see or change. It lives behind one lock.
 pub struct Tenant {
+    /// The delta tokens given.
+    pub deltas: graph::Deltas,
     /// The tenant's objects.
     pub directory: Directory,
     /// Faults that wait.
@@ -41,6 +43,7 @@ impl Tenant {
     pub fn new(directory: Directory, signer: Signer, quirks: Quirks, port: u16, manual_clock: bool) -> Self {
         Self {
             delayed: Vec::new(),
+            deltas: graph::Deltas::default(),
             directory,
             faults: Faults::default(),
             history: History::default(),

@@ -94,7 +94,7 @@ fn first_sentence(description: &str) -> &str {
 }
 
 /// Takes a string over as a secret.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(Secret::from_text)
 }
 

@@ -4,6 +4,7 @@
 //! reaches a log or an error. Facts: `entra-contract.md` 1.1, 1.2, 1.5 and 3.4.
 
 mod answer;
+pub mod azure_cli;
 mod claims;
 mod clouds;
 mod jwt;
@@ -24,6 +25,7 @@ use crate::model::TenantId;
 use crate::ports::PortError;
 use crate::secret::Secret;
 
+pub use azure_cli::AzureCli;
 pub use claims::roles;
 pub use clouds::Cloud;
 pub use clouds::Endpoints;
@@ -63,6 +65,8 @@ pub enum OwnSignIn {
         /// The secret's value.
         secret: Secret,
     },
+    /// Another source gives everkey's own token ([`AzureCli`]); this one proves credentials of others.
+    Elsewhere,
 }
 
 /// The token endpoint of one tenant.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::ports::PortError;
 use crate::ports::TokenSource;
 use crate::secret::Secret;
@@ -41,6 +42,37 @@ impl Cache {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The cached token, or what `ask` brings: a token and how long it lives. One caller asks at a time.
+    pub(super) async fn token(
+        &self,
+        clock: &dyn Clock,
+        ask: impl Future<Output = Result<(Secret, SignedDuration), PortError>> + Send,
+    ) -> Result<Secret, PortError> {
+        if let Some(token) = self.fresh(clock.now()) {
+            return Ok(token);
+        }
+        let _asking = self.asking.lock().await;
+        let now = clock.now();
+        if let Some(token) = self.fresh(now) {
+            return Ok(token);
+        }
+        let forgotten = self.state().forgotten;
+        let (token, life) = ask.await?;
+        let renew = now.saturating_add(life - RENEW_BEFORE.min(life / 2)).unwrap_or(Timestamp::MAX);
+        let mut state = self.state();
+        if state.forgotten == forgotten {
+            state.token = Some((token.duplicate(), renew));
+        }
+        Ok(token)
+    }
+
+    /// Drops the cached token, and one that is being asked for.
+    pub(super) fn forget(&self) {
+        let mut state = self.state();
+        state.token = None;
+        state.forgotten += 1;
+    }
+
     fn fresh(&self, now: Timestamp) -> Option<Secret> {
         let state = self.state();
         let (token, renew) = state.token.as_ref()?;
@@ -54,37 +86,28 @@ impl TokenSource for Entra {
     /// [`PortError::Denied`] with the AADSTS code when Entra says no; `Throttled`, `Unreachable` and `Unsure` when it
     /// does not answer (no token is ever lost by that: asking again is always safe).
     async fn token(&self) -> Result<Secret, PortError> {
-        if let Some(token) = self.cache.fresh(self.clock.now()) {
-            return Ok(token);
-        }
-        let _asking = self.cache.asking.lock().await;
-        let now = self.clock.now();
-        if let Some(token) = self.cache.fresh(now) {
-            return Ok(token);
-        }
-        let forgotten = self.cache.state().forgotten;
+        self.cache.token(self.clock.as_ref(), self.ask()).await
+    }
+
+    fn forget(&self) {
+        self.cache.forget();
+    }
+}
+
+impl Entra {
+    async fn ask(&self) -> Result<(Secret, SignedDuration), PortError> {
         let (client_id, credential) = match &self.own {
             OwnSignIn::Certificate { client_id, key, certificate } => {
                 (client_id, Credential::Certificate { key, certificate })
             }
             OwnSignIn::ClientSecret { client_id, secret } => (client_id, Credential::ClientSecret(secret)),
+            OwnSignIn::Elsewhere => {
+                return Err(PortError::Local("everkey's own token comes from elsewhere".into()));
+            }
         };
-        let token = match Answer::read(self.request(client_id, credential).await?)? {
-            Answer::Token(token) => token,
-            Answer::No(fault) => return Err(PortError::Denied(fault.into_refusal())),
-        };
-        let life = SignedDuration::from_secs(token.expires_in.into());
-        let renew = now.saturating_add(life - RENEW_BEFORE.min(life / 2)).unwrap_or(Timestamp::MAX);
-        let mut state = self.cache.state();
-        if state.forgotten == forgotten {
-            state.token = Some((token.access_token.duplicate(), renew));
+        match Answer::read(self.request(client_id, credential).await?)? {
+            Answer::Token(token) => Ok((token.access_token, SignedDuration::from_secs(token.expires_in.into()))),
+            Answer::No(fault) => Err(PortError::Denied(fault.into_refusal())),
         }
-        Ok(token.access_token)
-    }
-
-    fn forget(&self) {
-        let mut state = self.cache.state();
-        state.token = None;
-        state.forgotten += 1;
     }
 }

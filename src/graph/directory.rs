@@ -9,14 +9,19 @@ use crate::model::AppSpec;
 use crate::model::CertificateEntry;
 use crate::model::ClientId;
 use crate::model::Grants;
+use crate::model::Holder;
+use crate::model::HolderKind;
 use crate::model::KeyId;
 use crate::model::ObjectId;
 use crate::model::Permission;
 use crate::model::PrincipalObserved;
 use crate::model::TenantId;
 use crate::ports::AddedPassword;
+use crate::ports::Changes;
+use crate::ports::Cursor;
 use crate::ports::Dated;
 use crate::ports::Directory;
+use crate::ports::HolderPage;
 use crate::ports::PortError;
 use crate::ports::SignInActivity;
 use crate::secret::Secret;
@@ -67,6 +72,22 @@ impl Directory for Graph {
 
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {
         self.read_sign_in_report().await
+    }
+
+    async fn count_holders(&self, kind: HolderKind) -> Result<u64, PortError> {
+        self.count_of(kind).await
+    }
+
+    async fn holders(&self, kind: HolderKind, after: Option<Cursor>) -> Result<HolderPage, PortError> {
+        self.page_of_holders(kind, after).await
+    }
+
+    async fn holder(&self, kind: HolderKind, id: &ObjectId) -> Result<Option<Holder>, PortError> {
+        self.one_holder(kind, id).await
+    }
+
+    async fn changes(&self, kind: HolderKind, link: Option<&str>) -> Result<Changes, PortError> {
+        self.changes_since(kind, link).await
     }
 
     async fn grants(&self, principal: &ObjectId) -> Result<Grants, PortError> {

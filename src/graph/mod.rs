@@ -14,6 +14,7 @@ mod pages;
 mod passwords;
 mod principals;
 mod reports;
+mod tenant;
 mod wire;
 
 use std::collections::HashMap;

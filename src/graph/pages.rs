@@ -15,10 +15,45 @@ const PAGES_MAX: usize = 10_000;
 
 /// One page.
 #[derive(Deserialize)]
-struct Page<T> {
-    value: Vec<T>,
+pub(super) struct Page<T> {
+    pub value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
+    pub next: Option<String>,
+    #[serde(rename = "@odata.deltaLink")]
+    pub delta: Option<String>,
+}
+
+/// The links followed so far: a list that runs in a circle, or without end, is given up.
+#[derive(Default)]
+pub(super) struct Walk {
+    seen: HashSet<String>,
+}
+
+impl Walk {
+    /// Goes on where an earlier walk stopped.
+    pub fn resume(seen: HashSet<String>) -> Self {
+        Self { seen }
+    }
+
+    /// What [`Walk::resume`] takes.
+    pub fn seen(self) -> HashSet<String> {
+        self.seen
+    }
+
+    /// Notes that `link` is followed.
+    ///
+    /// # Errors
+    /// [`PortError::Unsure`] when it was followed before, or there are more than 10,000 pages.
+    pub fn step(&mut self, graph: &Graph, link: &str) -> Result<(), PortError> {
+        let endless = |why: &str| PortError::Unsure { place: graph.site.place(), why: why.into() };
+        if !self.seen.insert(link.to_owned()) {
+            return Err(endless("the pages of a list run in a circle"));
+        }
+        if self.seen.len() >= PAGES_MAX {
+            return Err(endless("a list has more pages than everkey reads"));
+        }
+        Ok(())
+    }
 }
 
 impl Graph {
@@ -36,15 +71,9 @@ impl Graph {
             || query.iter().fold(Request::get(path), |request, (name, value)| request.query(name, value)).page();
         let mut page: Page<T> = self.read_patiently(first).await?.value;
         let mut entries = page.value;
-        let mut seen = HashSet::new();
+        let mut walk = Walk::default();
         while let Some(link) = page.next.take() {
-            let endless = |why: &str| PortError::Unsure { place: self.site.place(), why: why.into() };
-            if !seen.insert(link.clone()) {
-                return Err(endless("the pages of a list run in a circle"));
-            }
-            if seen.len() >= PAGES_MAX {
-                return Err(endless("a list has more pages than everkey reads"));
-            }
+            walk.step(self, &link)?;
             page = self.read_patiently(|| Request::follow(link.as_str()).page()).await?.value;
             entries.append(&mut page.value);
         }

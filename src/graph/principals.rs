@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::model::CertificateEntry;
 use crate::model::ClientId;
 use crate::model::ObjectId;
 use crate::model::PrincipalObserved;
@@ -13,13 +14,12 @@ use super::odata::by_id;
 use super::odata::by_key;
 use super::wire::Principal;
 
-const FIELDS: (&str, &str) = ("$select", "id,accountEnabled,tags");
-
 impl Graph {
-    /// See [`crate::ports::Directory::principal`].
+    /// See [`crate::ports::Directory::principal`]. Without `$select`, as with applications: its credentials are wanted,
+    /// and naming them there is what Graph limits.
     pub(super) async fn find_principal(&self, client_id: &ClientId) -> Result<Option<PrincipalObserved>, PortError> {
         let path = by_key("servicePrincipals", "appId", client_id.as_str());
-        Ok(self.find(&path, &[FIELDS]).await?.map(observed))
+        Ok(self.find(&path, &[]).await?.map(observed))
     }
 
     /// See [`crate::ports::Directory::create_principal`].
@@ -88,5 +88,9 @@ fn observed(principal: Principal) -> PrincipalObserved {
         // Graph leaves it out only where it does not apply; a disabled one says so.
         enabled: principal.account_enabled.unwrap_or(true),
         tags: principal.tags,
+        secrets: principal.password_credentials.map(|all| all.into_iter().map(super::passwords::entry).collect()),
+        certificates: principal
+            .key_credentials
+            .map(|all| all.into_iter().map(|key| CertificateEntry { key: None, ..super::keys::entry(key) }).collect()),
     }
 }

@@ -118,6 +118,38 @@ pub(super) struct Principal {
     pub account_enabled: Option<bool>,
     #[serde(default, deserialize_with = "or_default")]
     pub tags: Vec<String>,
+    pub password_credentials: Option<Vec<Password>>,
+    pub key_credentials: Option<Vec<Key>>,
+}
+
+/// `application` or `servicePrincipal` with what it holds. As with [`Application`], a list of credentials that is
+/// not there is an error: it would read as "none", and what appears later as new.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HolderObject {
+    pub id: String,
+    pub app_id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub display_name: String,
+    pub created_date_time: Option<Timestamp>,
+    pub service_principal_type: Option<String>,
+    pub preferred_token_signing_key_thumbprint: Option<String>,
+    pub owners: Option<Vec<OwnerObject>>,
+    #[serde(deserialize_with = "or_default")]
+    pub password_credentials: Vec<Password>,
+    #[serde(deserialize_with = "or_default")]
+    pub key_credentials: Vec<Key>,
+}
+
+/// An owner: of one that the reader may not see, Graph tells the id alone.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerObject {
+    pub id: String,
+    pub display_name: Option<String>,
+    pub mail: Option<String>,
+    pub user_principal_name: Option<String>,
+    pub account_enabled: Option<bool>,
 }
 
 /// The client id of a service principal.

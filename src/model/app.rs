@@ -202,6 +202,12 @@ pub struct PrincipalObserved {
     pub enabled: bool,
     /// Its tags.
     pub tags: Vec<String>,
+    /// Client secrets of its own, which the application does not show; `None` where Graph did not list them.
+    #[serde(default)]
+    pub secrets: Option<Vec<SecretEntry>>,
+    /// Certificates of its own.
+    #[serde(default)]
+    pub certificates: Option<Vec<CertificateEntry>>,
 }
 
 /// What has been consented for a service principal.

@@ -14,6 +14,7 @@ pub mod people;
 pub mod profile;
 pub mod rotation;
 pub mod sink;
+mod tenant;
 
 pub use app::*;
 pub use credential::*;
@@ -25,3 +26,4 @@ pub use people::*;
 pub use profile::*;
 pub use rotation::*;
 pub use sink::*;
+pub use tenant::*;

@@ -19,6 +19,8 @@ use super::TenantId;
 pub enum NoticeKind {
     /// An outside CA must be asked for a certificate; the request is in the notice.
     CertificateRequest,
+    /// Somebody added a credential that everkey did not make.
+    Appeared,
     /// Renewed without a person: one "done" mail.
     Done,
     /// Nobody acted; the next level hears.
@@ -182,4 +184,7 @@ pub struct Notice {
     pub link: Option<String>,
     /// The notices a summary takes the place of.
     pub merged: Vec<Notice>,
+    /// The command that makes a credential of others everkey's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<String>,
 }

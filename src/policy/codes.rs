@@ -188,6 +188,12 @@ codes! {
     "P055", "not an https URL",
         "Links and endpoints are https URLs without user name and password; http only for this machine.",
         "`https://everkey.contoso.example`";
+    "P060", "watching a tenant",
+        "A file with `[watch]` is about every application that no other policy describes: nothing is changed in Entra, people are told. So it has `all = true`, never rotates, describes no app of its own, and there is one for a tenant.",
+        "Move what belongs to one application into a file of its own.";
+    "P061", "still to be filled in",
+        "`everkey adopt` marks with TODO what it cannot know: what stops, where a new credential goes, who the vendor is. Until then the policy only tells people in time.",
+        "Fill the line in and take the mark away.";
 }
 
 #[cfg(test)]

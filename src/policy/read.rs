@@ -66,6 +66,10 @@ fn together(earlier: &Draft, later: &Draft, report: &mut Report<'_>) {
         let summary = format!("`{}` already has the name `{}`", one.file.display(), one.name);
         report.error("P042", later.name_span.clone(), summary).help("rename one of the integrations and its file");
     }
+    if one.watch.is_some() && other.watch.is_some() && one.tenant == other.tenant {
+        let summary = format!("`{}` watches this tenant already", one.file.display());
+        report.error("P060", later.name_span.clone(), summary).help("one file does: remove the other");
+    }
     let (Some(id), Some(span)) = (&other.app.client_id, &later.app_id_span) else { return };
     if one.app.client_id.as_ref() != Some(id) || one.tenant != other.tenant {
         return;
@@ -141,6 +145,7 @@ fn draft(path: &Path, text: &str, tool: &ToolConfig, report: &mut Report<'_>) ->
     let asked: usize = file.permissions.values().map(|wanted| wanted.application.len() + wanted.delegated.len()).sum();
     let requested = check::mailboxes::Requested { permissions: &permissions, complete: permissions.len() == asked };
     let mailboxes = check::mailboxes::mailboxes(file.mailboxes.as_ref(), &name, requested, at, report);
+    let watch = check::watch::watch(&file, mode, at, report);
     let app = check::app::app(&file, &title, permissions, at, report);
     let people = check::people::people(&file, tool, at, report);
     let impact = check::people::impact(&file, mode, at, report);
@@ -162,6 +167,7 @@ fn draft(path: &Path, text: &str, tool: &ToolConfig, report: &mut Report<'_>) ->
         mode,
         tenant,
         tags: file.tags,
+        watch,
         app,
         shared: file.shared,
         owns_app,
@@ -173,6 +179,7 @@ fn draft(path: &Path, text: &str, tool: &ToolConfig, report: &mut Report<'_>) ->
         digest: digest(text),
     };
     check::asks::often(&policy, at, report);
+    check::plain::todos(text, report);
     let app_id = at.key("app").key("app_id");
     let app_id_span = app_id.exists().then(|| app_id.span());
     Some(Draft { policy, name_span: at.key("name").span(), app_id_span })

@@ -53,6 +53,13 @@ pub struct Mailboxes {
     pub denied: Option<String>,
 }
 
+/// What a policy watches beside the applications that have one of their own.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Watch {
+    /// Client ids that nobody is told about.
+    pub except: Vec<crate::model::ClientId>,
+}
+
 /// One integration.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Policy {
@@ -68,6 +75,9 @@ pub struct Policy {
     pub tenant: String,
     /// Free labels.
     pub tags: BTreeMap<String, String>,
+    /// It watches the tenant; then `app` is empty and there is no credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
     /// The app registration.
     pub app: AppSpec,
     /// Another policy names the same app.

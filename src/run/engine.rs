@@ -28,6 +28,7 @@ use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
+use crate::run::look::Around;
 use crate::run::observe;
 use crate::run::observe::Target;
 use crate::run::progress::Progress;
@@ -46,6 +47,7 @@ const STEPS_PER_TICK: usize = 200;
 /// The engine of one tenant.
 pub struct Engine {
     pub(super) actor: String,
+    pub(super) around: Around,
     pub(super) far: FarClock,
     pub(super) fence: Fence,
     pub(super) options: EngineOptions,
@@ -67,6 +69,7 @@ impl Engine {
     ) -> Self {
         Self {
             actor: options.actor.clone(),
+            around: Around::default(),
             far: FarClock::default(),
             fence,
             options,
@@ -190,7 +193,7 @@ impl Engine {
         let observed = match self.observe_each(policies, &mut tick).await {
             // Nothing can be seen; what the journal knows is told all the same.
             Err(RunError::Said(error)) => {
-                self.tell(policies, &mut tick).await?;
+                self.tell(policies, Vec::new(), &mut tick).await?;
                 return Err(error.into());
             }
             observed => observed?,
@@ -216,7 +219,8 @@ impl Engine {
             tick.due(self.next_rotation_date(policy).await?);
         }
         tick.plan = Some(plan);
-        self.tell(policies, &mut tick).await?;
+        let others = self.look_around(policies, &observed, &mut tick).await?;
+        self.tell(policies, others, &mut tick).await?;
         Ok(tick)
     }
 

@@ -13,6 +13,21 @@ pub fn explain(error: &PortError, what: &str) -> Error {
         PortError::Conflict(refusal) => far(Class::Temporary, "G014", what, refusal)
             .help("somebody else is changing the same application; run the same command again"),
         PortError::Denied(refusal) if refusal.code.starts_with("AADSTS") => sign_in(what, refusal),
+        PortError::Denied(refusal) if refusal.code == "AzureCliMissing" => {
+            Error::new(Class::Config, "A030", "the Azure CLI is not there").why(&refusal.message).help(
+                "install the Azure CLI (`az`) and run `az login`, or give everkey a sign-in of its own in everkey.toml",
+            )
+        }
+        PortError::Denied(refusal) if refusal.code == "AzureCliRefused" => {
+            Error::new(Class::Permission, "A031", "the Azure CLI gave no token")
+                .why(&refusal.message)
+                .help("az login    (with the tenant: az login --tenant TENANT-ID --allow-no-subscriptions)")
+        }
+        PortError::Unreachable { place, why } if place == "az" => {
+            Error::new(Class::Unavailable, "A032", "the Azure CLI did not answer")
+                .why(why)
+                .help("try it by itself: az account get-access-token --resource-type ms-graph --output none")
+        }
         PortError::Denied(refusal) => far(Class::Permission, "G012", what, refusal).help(
             "give everkey's own app registration Application.ReadWrite.OwnedBy (with admin consent) and make it an \
              owner of the application",
@@ -145,8 +160,8 @@ pub fn store(error: &StoreError) -> Error {
 /// The exit class of a code in a rotation's record.
 pub fn class_of(code: &str) -> Class {
     match code {
-        "A010" | "G012" => Class::Permission,
-        "G010" | "G016" => Class::Unavailable,
+        "A010" | "A031" | "G012" => Class::Permission,
+        "A032" | "G010" | "G016" => Class::Unavailable,
         "G011" | "G014" | "T011" | "T012" => Class::Temporary,
         _ => Class::Failed,
     }

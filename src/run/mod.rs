@@ -5,12 +5,15 @@
 //! next due instant. `apply` and `serve` sleep until then; `demo` and `simulate` jump there.
 
 mod act;
+mod around;
 pub mod codes;
 mod deliver;
 pub mod engine;
 mod execute;
 pub mod explain;
+pub mod inventory;
 pub mod issue;
+mod look;
 pub mod observe;
 pub mod people;
 pub mod progress;
@@ -27,6 +30,7 @@ pub mod tell;
 pub mod upkeep;
 pub mod upload;
 mod view;
+pub mod watching;
 pub mod words;
 
 pub use engine::Engine;

@@ -49,7 +49,13 @@ const STEPS: [&str; 5] = ["stage", "prove", "deliver", "confirm", "retire"];
 
 impl Engine {
     /// Commits the notices that are due, sends what waits, and says when the next is due.
-    pub(super) async fn tell(&self, policies: &[Policy], tick: &mut Tick) -> Result<(), RunError> {
+    /// `others` are the credentials that everkey did not make.
+    pub(super) async fn tell(
+        &self,
+        policies: &[Policy],
+        others: Vec<Watched>,
+        tick: &mut Tick,
+    ) -> Result<(), RunError> {
         let store = &self.ports.store;
         let mut sent = BTreeMap::new();
         for outgoing in store.outbox().await? {
@@ -58,7 +64,8 @@ impl Engine {
             }
         }
         let acknowledgements = store.acknowledgements().await?;
-        let watched = self.watched(policies).await?;
+        let mut watched = self.watched(policies).await?;
+        watched.extend(others);
         let rules = &self.options.alerts;
         let now = self.now();
         let input = AlertInput { now, rules, watched: &watched, sent: &sent, acknowledgements: &acknowledgements };
@@ -154,6 +161,7 @@ impl Engine {
             new_until: None,
             situation: Situation::Rotating { since: r.planned },
             thread: thread(r),
+            adopt: None,
         })
     }
 
@@ -240,6 +248,7 @@ fn watch(
         new_until: fresh.map(|fresh| fresh.end),
         situation,
         thread: latest.map_or_else(|| format!("{}.{}", policy.name, spec.slot), thread),
+        adopt: None,
     })
 }
 

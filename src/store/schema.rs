@@ -16,7 +16,10 @@ use crate::ports::StoreError;
 pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// The files of `migrations/sqlite`; number n stands at place n - 1.
-const MIGRATIONS: &[(&str, &str)] = &[("journal", include_str!("../../migrations/sqlite/0001_journal.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("journal", include_str!("../../migrations/sqlite/0001_journal.sql")),
+    ("mark", include_str!("../../migrations/sqlite/0002_mark.sql")),
+];
 
 /// Letters and digits of an instance name: 32 of them, none that is read as another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";

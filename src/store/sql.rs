@@ -100,6 +100,13 @@ pub(super) const SEALED_ONE: &str = "SELECT body FROM sealed WHERE id = $1";
 pub(super) const SEALED_ALL: &str = "SELECT id, object_id, body FROM sealed ORDER BY id";
 /// Seals a value anew.
 pub(super) const SEALED_CHANGE: &str = "UPDATE sealed SET body = $1 WHERE id = $2";
+/// A small record, new or changed.
+pub(super) const MARK_PUT: &str =
+    "INSERT INTO mark (name, body) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET body = excluded.body";
+/// Takes one away.
+pub(super) const MARK_DROP: &str = "DELETE FROM mark WHERE name = $1";
+/// Those whose names begin with a text.
+pub(super) const MARK_OF: &str = "SELECT name, body FROM mark WHERE substr(name, 1, length($1)) = $1 ORDER BY name";
 
 /// Writes the preflight's row.
 pub(super) const PREFLIGHT_PUT: &str = "INSERT INTO preflight (id, body) VALUES (1, $1) \

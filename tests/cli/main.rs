@@ -4,6 +4,7 @@
 
 mod support;
 
+mod adopt;
 mod apply;
 mod bad_input;
 mod bad_places;
@@ -19,6 +20,7 @@ mod enable;
 mod handoffs;
 mod history;
 mod init;
+mod inventory;
 mod issuers;
 mod json_form;
 mod mails;
@@ -32,4 +34,5 @@ mod signals;
 mod store;
 mod tables;
 mod terminal;
+mod watch;
 mod words;

@@ -89,6 +89,7 @@ impl<'a> Process<'a> {
                 send_at: jiff::civil::time(9, 0, 0, 0),
                 working_days_only: false,
                 escalate_to: Vec::new(),
+                security_to: None,
                 fallback_to: None,
                 public_url: None,
             },

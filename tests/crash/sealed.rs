@@ -15,6 +15,7 @@ use everkey::model::SealId;
 use everkey::model::SlotName;
 use everkey::ports::Commit;
 use everkey::ports::Fence;
+use everkey::ports::Mark;
 use everkey::ports::Outgoing;
 use everkey::ports::Store;
 use everkey::ports::StoreError;
@@ -114,6 +115,9 @@ impl Store for Broken<dyn Store> {
     }
     async fn mark_failed(&self, fence: Fence, key: &str, why: &str) -> Stored<()> {
         self.write("mark_failed", self.inner.mark_failed(fence, key, why)).await
+    }
+    async fn marks(&self, prefix: &str) -> Stored<Vec<Mark>> {
+        self.inner.marks(prefix).await
     }
     async fn history(&self, integration: Option<&IntegrationName>) -> Stored<Vec<Recorded>> {
         self.inner.history(integration).await

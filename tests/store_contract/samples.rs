@@ -182,6 +182,7 @@ pub fn notice(key: &str) -> Notice {
         request: None,
         link: None,
         merged: Vec::new(),
+        adopt: None,
     }
 }
 

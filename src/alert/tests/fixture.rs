@@ -52,6 +52,7 @@ pub(super) fn rules() -> Rules {
         send_at: Time::constant(9, 0, 0, 0),
         working_days_only: true,
         escalate_to: vec![LEAD.to_owned()],
+        security_to: None,
         fallback_to: Some("fallback@contoso.example".to_owned()),
         public_url: Some("https://everkey.contoso.example".to_owned()),
     }
@@ -94,6 +95,7 @@ pub(super) fn watched(situation: Situation) -> Watched {
         new_until: None,
         situation,
         thread: "reapit-lead-imports/primary/1d2e3f40".to_owned(),
+        adopt: None,
     }
 }
 

@@ -37,12 +37,26 @@ pub struct KeyCredential {
     pub key: Vec<u8>,
     /// The id.
     pub key_id: Uuid,
+    /// `AsymmetricX509Cert`, or `X509CertAndPassword` for the private half of a SAML signing certificate.
+    #[serde(default = "ordinary_kind")]
+    pub kind: String,
     /// SHA-1 of the DER.
     pub sha1: [u8; 20],
     /// SHA-256 of the DER.
     pub sha256: [u8; 32],
     /// No sign-in before this.
     pub start: Timestamp,
+    /// `Verify`, or `Sign` for the private half of a SAML signing certificate.
+    #[serde(default = "ordinary_usage")]
+    pub usage: String,
+}
+
+fn ordinary_kind() -> String {
+    TYPE.to_owned()
+}
+
+fn ordinary_usage() -> String {
+    USAGE.to_owned()
 }
 
 /// A keyCredential as a client writes it.
@@ -89,7 +103,7 @@ impl KeyCredential {
 
     /// Whether a signature by it counts at `now`.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        self.start <= now && now < self.end
+        self.usage == USAGE && self.start <= now && now < self.end
     }
 }
 
@@ -177,9 +191,11 @@ fn new_key(entry: &KeyEntry, key_id: Uuid, now: Timestamp) -> Result<KeyCredenti
         end,
         key: der,
         key_id,
+        kind: ordinary_kind(),
         sha1: facts.sha1,
         sha256: facts.sha256,
         start,
+        usage: ordinary_usage(),
     })
 }
 
@@ -194,8 +210,8 @@ fn refuse_changes(known: &KeyCredential, entry: &KeyEntry) -> Result<(), Refusal
     let same_key = entry.key.as_deref().is_none_or(|key| decode(key).as_deref() == Some(&known.key));
     if same_identifier
         && same_key
-        && same_text(&entry.kind, TYPE)
-        && same_text(&entry.usage, USAGE)
+        && same_text(&entry.kind, &known.kind)
+        && same_text(&entry.usage, &known.usage)
         && same_time(entry.start_date_time, known.start)
         && same_time(entry.end_date_time, known.end)
     {

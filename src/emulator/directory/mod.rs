@@ -8,11 +8,14 @@ mod assertions;
 mod grants;
 mod keys;
 mod passwords;
+mod people;
 mod permissions;
 mod principals;
 mod proofs;
 mod properties;
 mod refusal;
+mod saml;
+mod seed;
 mod sign_ins;
 
 use std::collections::BTreeMap;
@@ -35,6 +38,7 @@ pub use self::keys::KeyCredential;
 pub use self::keys::KeyEntry;
 pub use self::passwords::NewPassword;
 pub use self::passwords::PasswordCredential;
+pub use self::people::User;
 pub use self::permissions::AAD_GRAPH;
 pub use self::permissions::EXCHANGE_ONLINE;
 pub use self::permissions::MICROSOFT_GRAPH;
@@ -45,6 +49,11 @@ pub use self::principals::ServicePrincipal;
 pub(crate) use self::properties::application_properties;
 pub(crate) use self::properties::principal_properties;
 pub use self::refusal::Refusal;
+pub use self::seed::Seed;
+pub use self::seed::SeedApplication;
+pub use self::seed::SeedCredential;
+pub use self::seed::SeedPerson;
+pub use self::seed::SeedPrincipal;
 pub use self::sign_ins::SignIn;
 use super::entropy::Entropy;
 
@@ -63,6 +72,8 @@ pub struct Directory {
     principals: BTreeMap<Uuid, ServicePrincipal>,
     sign_ins: BTreeMap<Uuid, SignIn>,
     tenant_id: Uuid,
+    #[serde(default)]
+    users: BTreeMap<Uuid, User>,
 }
 
 /// The credentials of an application or of a service principal.
@@ -111,6 +122,7 @@ impl Directory {
             grants: BTreeMap::new(),
             principals: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
+            users: BTreeMap::new(),
         };
         for app_id in [MICROSOFT_GRAPH, EXCHANGE_ONLINE] {
             directory.insert_principal(app_id, None, now);

@@ -81,19 +81,36 @@ impl Directory {
             return Err(Refusal::invalid("Password credential end date is invalid."));
         }
         let value = self.entropy.secret_text();
-        let salt = self.entropy.bytes();
-        let credential = PasswordCredential {
-            added: now,
-            display_name: new.display_name,
-            end,
-            hint: value[..3].to_owned(),
-            key_id: self.entropy.uuid(),
-            start,
-            hash: salted(&salt, &value),
-            salt,
-        };
+        let key_id = self.entropy.uuid();
+        let credential = self.around(&value, new.display_name, key_id, start, end, now);
         self.credentials_mut(holder)?.passwords.push(credential.clone());
         Ok((credential, value))
+    }
+
+    /// A client secret whose value nobody ever gets, with any dates: of a SAML signing certificate, or of a seed.
+    pub(super) fn password_of(
+        &mut self,
+        display_name: Option<String>,
+        key_id: Uuid,
+        start: Timestamp,
+        end: Timestamp,
+    ) -> PasswordCredential {
+        let value = self.entropy.secret_text();
+        self.around(&value, display_name, key_id, start, end, start)
+    }
+
+    fn around(
+        &mut self,
+        value: &str,
+        display_name: Option<String>,
+        key_id: Uuid,
+        start: Timestamp,
+        end: Timestamp,
+        added: Timestamp,
+    ) -> PasswordCredential {
+        let salt = self.entropy.bytes();
+        let hint = value[..3].to_owned();
+        PasswordCredential { added, display_name, end, hint, key_id, start, hash: salted(&salt, value), salt }
     }
 
     /// Removes a client secret. Refused when the holder has none with this id.

@@ -39,6 +39,12 @@ pub struct ServicePrincipal {
     pub deleted: Option<Timestamp>,
     /// The object id.
     pub id: Uuid,
+    /// `servicePrincipalType`, where it is not `Application`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The name of one without an application in the tenant.
+    #[serde(default)]
+    pub own_name: Option<String>,
     /// Object ids of its owners.
     pub owners: Vec<Uuid>,
     /// The other properties, as written.
@@ -71,7 +77,9 @@ impl Directory {
     /// The name a service principal is shown with.
     pub fn principal_name(&self, principal: &ServicePrincipal) -> String {
         let own = self.application_by_app_id(principal.app_id).map(|application| application.display_name.clone());
-        own.or_else(|| microsoft_name(principal.app_id).map(str::to_owned)).unwrap_or_default()
+        own.or_else(|| principal.own_name.clone())
+            .or_else(|| microsoft_name(principal.app_id).map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// The tenant that a service principal's application belongs to.
@@ -132,6 +140,8 @@ impl Directory {
             credentials: Credentials::default(),
             deleted: None,
             id,
+            kind: None,
+            own_name: None,
             owners: owner.into_iter().collect(),
             properties: Properties::new(),
         };
@@ -177,9 +187,11 @@ impl Directory {
         application.or_else(|| self.principal(object).map(|principal| principal.owners.as_slice()))
     }
 
-    /// Adds an owner, which must be a service principal of this tenant.
+    /// Adds an owner, which must be a service principal or a user of this tenant.
     pub fn add_owner(&mut self, object: Uuid, owner: Uuid) -> Result<(), Refusal> {
-        self.principal(owner).ok_or_else(|| Refusal::no_object(owner))?;
+        if self.principal(owner).is_none() && self.user(owner).is_none() {
+            return Err(Refusal::no_object(owner));
+        }
         let owners = self.owners_mut(object)?;
         if owners.contains(&owner) {
             return Err(Refusal::invalid(

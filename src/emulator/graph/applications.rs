@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Problem;
 use super::Request;
 use super::credentials;
+use super::delta;
 use super::entity::application_keys_with_bytes;
 use super::owners;
 use super::path::Address;
@@ -35,6 +36,16 @@ fn collection(request: &mut Request<'_>) -> Answer {
             let view = request.tenant.view(request.call.now);
             Source { call: request.call, collection: "applications", root: &root }.page(&view, view.applications())
         }
+        (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
+            request.caller.need_read()?;
+            let (root, call) = (request.root(), request.call);
+            let mut deltas = std::mem::take(&mut request.tenant.deltas);
+            let view = request.tenant.view(call.now);
+            let answer = delta::answer(call, &root, "applications", &mut deltas, &view, view.applications());
+            drop(view);
+            request.tenant.deltas = deltas;
+            answer
+        }
         (&Method::GET, ["$count"]) => {
             request.caller.need_read()?;
             let root = request.root();
@@ -46,7 +57,7 @@ fn collection(request: &mut Request<'_>) -> Answer {
             let written = request.body()?;
             create(request, written)
         }
-        (_, [] | ["$count"]) => Err(Problem::method(request.call)),
+        (_, [] | ["$count" | "delta"]) => Err(Problem::method(request.call)),
         (_, [unknown, ..]) => Err(Problem::unknown_segment(unknown)),
     }
 }

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::emulator::directory::AppRoleAssignment;
 use crate::emulator::directory::Application;
@@ -30,6 +31,11 @@ pub(super) trait Entity {
 
     /// What names it in paths and orders pages.
     fn id(&self) -> String;
+
+    /// Object ids of its owners, where a client may ask to have them expanded.
+    fn owners(&self) -> Option<&[Uuid]> {
+        None
+    }
 }
 
 /// Finds a property's own spelling for what a client wrote.
@@ -76,6 +82,10 @@ impl Entity for Application {
     fn id(&self) -> String {
         self.id.to_string()
     }
+
+    fn owners(&self) -> Option<&[Uuid]> {
+        Some(&self.owners)
+    }
 }
 
 impl Entity for ServicePrincipal {
@@ -120,7 +130,7 @@ impl Entity for ServicePrincipal {
             "passwordCredentials" => passwords(&self.credentials),
             "replyUrls" => application().map_or_else(|| json!([]), |one| one.property("web")["redirectUris"].clone()),
             "servicePrincipalNames" => json!(directory.principal_names(self)),
-            "servicePrincipalType" => json!("Application"),
+            "servicePrincipalType" => json!(self.kind.as_deref().unwrap_or("Application")),
             "signInAudience" => {
                 application().map_or_else(|| json!("AzureADMultipleOrgs"), |one| json!(one.sign_in_audience))
             }
@@ -139,6 +149,10 @@ impl Entity for ServicePrincipal {
 
     fn id(&self) -> String {
         self.id.to_string()
+    }
+
+    fn owners(&self) -> Option<&[Uuid]> {
+        Some(&self.owners)
     }
 }
 
@@ -218,8 +232,8 @@ pub(super) fn key(key: &KeyCredential, with_bytes: bool, identifier: String) -> 
         "key": with_bytes.then(|| BASE64_STANDARD.encode(&key.key)),
         "keyId": key.key_id,
         "startDateTime": key.start,
-        "type": "AsymmetricX509Cert",
-        "usage": "Verify",
+        "type": key.kind,
+        "usage": key.usage,
     })
 }
 

@@ -4,6 +4,7 @@ mod applications;
 mod caller;
 mod credentials;
 mod deleted;
+mod delta;
 mod entity;
 mod filter;
 mod grants;
@@ -21,6 +22,8 @@ use axum::http::HeaderName;
 use axum::http::StatusCode;
 use axum::http::header;
 use serde::de::DeserializeOwned;
+
+pub use self::delta::Deltas;
 
 use self::caller::Caller;
 use self::path::Path;

@@ -11,6 +11,7 @@ use super::Problem;
 use super::Request;
 use super::problem::Answer;
 use crate::emulator::call::Reply;
+use crate::emulator::directory::Directory;
 
 /// The body of `POST …/owners/$ref`.
 #[derive(Deserialize)]
@@ -54,18 +55,30 @@ fn list(request: &mut Request<'_>, object: Uuid) -> Answer {
     let root = request.root();
     let view = request.tenant.view(request.call.now);
     let owners = view.owners(object).ok_or_else(|| Problem::not_found(object))?;
-    let show = |id: &Uuid| {
-        let principal = view.principal(*id)?;
-        Some(json!({
-            "@odata.type": "#microsoft.graph.servicePrincipal",
-            "id": principal.id,
-            "appId": principal.app_id,
-            "displayName": view.principal_name(principal),
-        }))
-    };
-    let value: Value = owners.iter().filter_map(show).collect();
+    let value: Value = owners.iter().filter_map(|id| owner(&view, *id)).collect();
     Ok(Reply::json(
         StatusCode::OK,
         json!({"@odata.context": format!("{root}/$metadata#directoryObjects"), "value": value}),
     ))
+}
+
+/// One owner on the wire: a user or a service principal.
+pub(super) fn owner(directory: &Directory, id: Uuid) -> Option<Value> {
+    if let Some(user) = directory.user(id) {
+        return Some(json!({
+            "@odata.type": "#microsoft.graph.user",
+            "id": user.id,
+            "displayName": user.display_name,
+            "mail": user.mail,
+            "userPrincipalName": user.mail,
+            "accountEnabled": user.account_enabled,
+        }));
+    }
+    let principal = directory.principal(id)?;
+    Some(json!({
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": principal.id,
+        "appId": principal.app_id,
+        "displayName": directory.principal_name(principal),
+    }))
 }

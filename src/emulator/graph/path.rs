@@ -63,7 +63,7 @@ impl Path {
         }
         match self.segments.get(1) {
             None => Ok(None),
-            Some(segment) if segment.name.starts_with('$') => Ok(None),
+            Some(segment) if segment.name.starts_with('$') || segment.is_delta() => Ok(None),
             Some(segment) => Ok(Some((Address::Id(guid(&segment.raw)?), 2))),
         }
     }
@@ -75,6 +75,11 @@ impl Path {
 }
 
 impl Segment {
+    /// `delta`, or as the SDKs write it `microsoft.graph.delta()`.
+    fn is_delta(&self) -> bool {
+        self.name == "delta" || self.name == "microsoft.graph.delta"
+    }
+
     fn parse(raw: String) -> Result<Self, Problem> {
         let Some((name, rest)) = raw.split_once('(') else {
             return Ok(Self { key: None, name: raw.to_ascii_lowercase(), raw });

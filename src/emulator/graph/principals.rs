@@ -3,11 +3,14 @@
 use axum::http::Method;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Problem;
 use super::Request;
 use super::credentials;
+use super::delta;
+use super::entity;
 use super::entity::principal_keys_with_bytes;
 use super::owners;
 use super::path::Address;
@@ -47,6 +50,16 @@ fn collection(request: &mut Request<'_>) -> Answer {
             let view = request.tenant.view(call.now);
             Source { call, collection: "servicePrincipals", root: &root }.page(&view, view.principals())
         }
+        (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
+            request.caller.need_read()?;
+            let (root, call) = (request.root(), request.call);
+            let mut deltas = std::mem::take(&mut request.tenant.deltas);
+            let view = request.tenant.view(call.now);
+            let answer = delta::answer(call, &root, "servicePrincipals", &mut deltas, &view, view.principals());
+            drop(view);
+            request.tenant.deltas = deltas;
+            answer
+        }
         (&Method::GET, ["$count"]) => {
             request.caller.need_read()?;
             let root = request.root();
@@ -54,7 +67,7 @@ fn collection(request: &mut Request<'_>) -> Answer {
             Source { call, collection: "servicePrincipals", root: &root }.count(&view, view.principals())
         }
         (&Method::POST, []) => create(request),
-        (_, [] | ["$count"]) => Err(Problem::method(call)),
+        (_, [] | ["$count" | "delta"]) => Err(Problem::method(call)),
         (_, [unknown, ..]) => Err(Problem::unknown_segment(unknown)),
     }
 }
@@ -116,8 +129,32 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             let source = Source { call, collection: "oauth2PermissionGrants", root: &root };
             source.page(&view, view.grants().filter(|grant| grant.client_id == id))
         }
+        (&Method::POST, "addtokensigningcertificate" | "microsoft.graph.addtokensigningcertificate") => {
+            add_token_signing_certificate(request, id)
+        }
         (_, rest) => credentials::route(request, id, rest),
     }
+}
+
+/// The body of addTokenSigningCertificate.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AddTokenSigningCertificate {
+    display_name: String,
+    end_date_time: Option<jiff::Timestamp>,
+}
+
+fn add_token_signing_certificate(request: &mut Request<'_>, id: Uuid) -> Answer {
+    request.caller.need_write(&request.tenant.directory, id)?;
+    let body: AddTokenSigningCertificate = request.body()?;
+    let now = request.call.now;
+    request.tenant.before_write(now);
+    let made =
+        request.tenant.directory.add_token_signing_certificate(id, &body.display_name, body.end_date_time, now)?;
+    let mut shown = entity::key(&made, true, made.identifier_of_principal());
+    shown["thumbprint"] = json!(crate::emulator::certificate::hex(&made.sha1));
+    shown["@odata.context"] = json!(format!("{}/$metadata#microsoft.graph.selfSignedCertificate", request.root()));
+    Ok(Reply::json(StatusCode::OK, shown))
 }
 
 fn read(request: &mut Request<'_>, address: &Address) -> Answer {

@@ -14,6 +14,8 @@ const MAX_PAGE: usize = 999;
 pub(super) struct Query {
     /// Whether the reply carries `@odata.count`.
     pub(super) count: bool,
+    /// Whether each object carries its owners.
+    pub(super) expand_owners: bool,
     /// Which objects.
     pub(super) filter: Option<Filter>,
     /// Which properties, as the client wrote them; all when `None`.
@@ -28,11 +30,19 @@ impl Query {
     /// Reads the options of a call.
     pub(super) fn of(call: &Call) -> Result<Self, Problem> {
         let eventual = call.header("consistencylevel").is_some_and(|level| level.eq_ignore_ascii_case("eventual"));
-        let mut query = Self { count: false, filter: None, select: None, skip_token: None, top: DEFAULT_PAGE };
+        let mut query = Self {
+            count: false,
+            expand_owners: false,
+            filter: None,
+            select: None,
+            skip_token: None,
+            top: DEFAULT_PAGE,
+        };
         for (name, value) in call.query_pairs() {
             match name.to_ascii_lowercase().as_str() {
                 // Without the header the count is left out, as Graph does.
                 "$count" => query.count = eventual && value.eq_ignore_ascii_case("true"),
+                "$expand" if value.eq_ignore_ascii_case("owners") => query.expand_owners = true,
                 "$filter" => query.filter = Some(Filter::parse(&value)?),
                 "$format" => {}
                 "$select" => {

@@ -42,6 +42,7 @@ impl Source<'_> {
             json!(format!("{}/$metadata#{}{suffix}/$entity", self.root, self.collection)),
         );
         write(&mut body, directory, object, selected.as_deref());
+        expand(&mut body, directory, object, &query);
         Ok(Reply::json(status, Value::Object(body)))
     }
 
@@ -72,6 +73,7 @@ impl Source<'_> {
         let write_one = |object: &&E| {
             let mut one = Map::new();
             write(&mut one, directory, *object, selected.as_deref());
+            expand(&mut one, directory, *object, &query);
             Value::Object(one)
         };
         body.insert("value".to_owned(), matching.iter().map(write_one).collect());
@@ -139,6 +141,16 @@ fn selected<E: Entity>(query: &Query) -> Result<Option<Vec<&'static str>>, Probl
 fn write<E: Entity>(body: &mut Map<String, Value>, directory: &Directory, object: &E, selected: Option<&[&str]>) {
     for name in selected.unwrap_or_else(|| E::names()) {
         body.insert((*name).to_owned(), object.property(directory, name));
+    }
+}
+
+/// Graph expands twenty related objects at most, whatever there is.
+const EXPANDED_MAX: usize = 20;
+
+fn expand<E: Entity>(body: &mut Map<String, Value>, directory: &Directory, object: &E, query: &Query) {
+    if let (true, Some(owners)) = (query.expand_owners, object.owners()) {
+        let shown = owners.iter().take(EXPANDED_MAX).filter_map(|id| super::owners::owner(directory, *id));
+        body.insert("owners".to_owned(), shown.collect());
     }
 }
 

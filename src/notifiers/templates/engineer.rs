@@ -57,7 +57,8 @@ pub(super) fn letter(notice: &Notice) -> Letter {
 }
 
 fn first_sentence(notice: &Notice) -> String {
-    let (name, word) = (&notice.integration, &notice.word);
+    let name = if notice.adopt.is_some() { notice.title.as_str() } else { notice.integration.as_str() };
+    let word = &notice.word;
     match notice.kind {
         NoticeKind::Done | NoticeKind::Resolved => {
             let until = notice.new_until.map(|at| format!(", valid to {at}")).unwrap_or_default();
@@ -102,6 +103,9 @@ fn step_lines(line: &StepLine) -> Vec<String> {
 
 fn commands(notice: &Notice) -> Vec<String> {
     let name = &notice.integration;
+    if let Some(adopt) = &notice.adopt {
+        return vec![adopt.clone()];
+    }
     match notice.kind {
         NoticeKind::Done | NoticeKind::Resolved => vec![format!("everkey history {name}")],
         NoticeKind::CertificateRequest => {
@@ -113,7 +117,7 @@ fn commands(notice: &Notice) -> Vec<String> {
     }
 }
 
-fn ids(notice: &Notice, letter: &mut Letter) {
+pub(super) fn ids(notice: &Notice, letter: &mut Letter) {
     if let Some(ids) = &notice.ids {
         let mut lines = text::wrap(text::FIXED_WIDTH, &notice.title, "Application  ", "             ");
         lines.extend([

@@ -46,6 +46,7 @@ pub fn render(notice: &Notice, organizer: &str) -> Mail {
     let notice = &clean::notice(notice);
     let letter = match (notice.kind, notice.reader) {
         (NoticeKind::Operation, _) => short::operation(notice),
+        (NoticeKind::Appeared, _) => short::appeared(notice),
         (NoticeKind::Summary, _) => short::summary(notice),
         (NoticeKind::Test, _) => short::test(notice),
         (NoticeKind::Welcome, _) => short::welcome(notice),

@@ -54,6 +54,29 @@ pub(super) fn operation(notice: &Notice) -> Letter {
     letter
 }
 
+/// To security: a credential that nobody registered.
+pub(super) fn appeared(notice: &Notice) -> Letter {
+    let mut letter = Letter::default();
+    let summary = notice.problem.as_ref().map_or("", |problem| problem.summary.as_str());
+    letter.para(format!("A {summary}."));
+    letter.fact("Seen", notice.at.strftime("%Y-%m-%d %H:%M UTC").to_string());
+    letter.fact(
+        "Who",
+        "Entra does not tell it here: see its audit log, \"Update application - Certificates and secrets management\".",
+    );
+    if let Some(fix) = notice.problem.as_ref().and_then(|problem| problem.fix.as_ref()) {
+        letter.fact("What you do", fix.clone());
+    }
+    letter
+        .fact("What we did", "Nothing: everkey never removes what it did not make. You hear of this credential once.");
+    if !notice.contact.is_empty() {
+        letter.fact("Questions?", notice.contact.clone());
+    }
+    letter.blocks.push(Block::Line);
+    super::engineer::ids(notice, &mut letter);
+    letter
+}
+
 /// Many notices in one.
 pub(super) fn summary(notice: &Notice) -> Letter {
     let mut letter = greeted(notice);
@@ -68,6 +91,7 @@ pub(super) fn summary(notice: &Notice) -> Letter {
 fn item(one: &Notice) -> String {
     let day = one.stops_at.map(|at| when::short(when::local(one, at).date()));
     let state = match (one.kind, day) {
+        (NoticeKind::Appeared, _) => format!("a {} that nobody registered was added", one.word),
         (NoticeKind::Done | NoticeKind::Resolved, _) => "done".to_owned(),
         (NoticeKind::Stopped, Some(day)) => format!("STOPPED since {day}"),
         (NoticeKind::Failed, Some(day)) => format!("renewal failed, would stop on {day}"),

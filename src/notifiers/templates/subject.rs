@@ -13,9 +13,14 @@ pub const MAX_SUBJECT_CHARS: usize = 74;
 /// Writes the subject; a long title is cut, never the dates.
 pub(super) fn subject(notice: &Notice) -> String {
     let technical = notice.reader == Reader::Engineer;
+    // Of what everkey does not manage the application's own name says more than the policy's.
+    let technical = technical && notice.adopt.is_none();
     let what = if technical { notice.integration.as_str() } else { notice.title.as_str() };
     let (before, after) = match notice.kind {
         NoticeKind::CertificateRequest => request(notice),
+        NoticeKind::Appeared => {
+            return fit(&format!("[New {}] ", notice.word), &notice.title, ": everkey did not make it");
+        }
         NoticeKind::Done => ("[Done] ".into(), format!(": renewed{}", until(notice))),
         NoticeKind::Escalation => ("[Escalation] ".into(), escalation(notice)),
         NoticeKind::Failed => failed(notice),

@@ -28,7 +28,9 @@ pub(crate) fn app(
     let here = at.key("app");
     let empty = App::default();
     let wire = file.app.as_ref().unwrap_or(&empty);
-    if file.app.is_none() {
+    if file.watch.is_some() {
+        // Checked by `watch`: there is no app to describe.
+    } else if file.app.is_none() {
         report
             .error("P005", at.span(), "`[app]` is missing from the file")
             .help("describe the app, or name one by `app_id`");

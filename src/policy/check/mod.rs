@@ -13,4 +13,5 @@ pub(crate) mod permissions;
 pub(crate) mod plain;
 pub(crate) mod sinks;
 pub(crate) mod timing;
+pub(crate) mod watch;
 pub(crate) mod when;

@@ -105,3 +105,18 @@ pub(crate) fn url(text: &str, at: At<'_>, report: &mut Report<'_>) {
             .help("for instance `https://everkey.contoso.example`");
     }
 }
+/// Reports each line of the kind that `everkey adopt` leaves for a person: `# TODO impact = "…"`.
+pub(crate) fn todos(text: &str, report: &mut Report<'_>) {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_start();
+        if let Some(rest) = bare.strip_prefix("# TODO ") {
+            let from = start + line.len() - bare.len();
+            let what: String = rest.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
+            report
+                .warning("P061", from..from + bare.trim_end().len(), format!("`{what}` is still to be filled in"))
+                .help("fill it in and take `# TODO` away; until then the policy only tells people");
+        }
+        start += line.len();
+    }
+}

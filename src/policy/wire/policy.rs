@@ -49,6 +49,8 @@ pub(crate) struct PolicyFile {
     /// Inclusive local dates `2026-12-18/2027-01-04` in which nothing is staged or retired, besides `defaults.freeze`.
     #[serde(default)]
     pub freeze: Vec<String>,
+    /// Watch all of the tenant instead of one app: for alerts only, in a file of its own.
+    pub watch: Option<Watch>,
     /// The app registration.
     pub app: Option<App>,
     /// Requested permissions by resource: `graph`, `exchange`, or another resource's app id.
@@ -63,6 +65,19 @@ pub(crate) struct PolicyFile {
     pub credential: Vec<Credential>,
     /// Who is told.
     pub people: Option<People>,
+}
+
+/// What is watched without a policy of its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Watch {
+    /// Every application and service principal that no other policy describes. Always true.
+    #[serde(default)]
+    #[schemars(required)]
+    pub all: bool,
+    /// Client ids that nobody is told about.
+    #[serde(default)]
+    pub except: Vec<String>,
 }
 
 /// The app registration.

@@ -23,6 +23,7 @@ use crate::model::SealId;
 use crate::model::SlotName;
 use crate::ports::Commit;
 use crate::ports::Fence;
+use crate::ports::Mark;
 use crate::ports::Outgoing;
 use crate::ports::Store;
 use crate::ports::StoreError;
@@ -117,6 +118,10 @@ impl Store for Sqlite {
 
     async fn mark_failed(&self, fence: Fence, key: &str, why: &str) -> Result<(), StoreError> {
         outbox::mark_failed(self, fence, key, why).await
+    }
+
+    async fn marks(&self, prefix: &str) -> Result<Vec<Mark>, StoreError> {
+        read::marks(self, prefix).await
     }
 
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {

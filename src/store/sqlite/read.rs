@@ -11,6 +11,7 @@ use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::SealId;
 use crate::model::SlotName;
+use crate::ports::Mark;
 use crate::ports::StoreError;
 use crate::secret::Secret;
 use crate::store::fault;
@@ -67,6 +68,13 @@ pub(super) async fn sign_ins(store: &Sqlite, key_id: &KeyId) -> Result<Vec<(Time
     // By instant, not by text: fractions of seconds differ in length.
     sign_ins.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
     Ok(sign_ins)
+}
+
+/// Small records whose names begin with `prefix`.
+pub(super) async fn marks(store: &Sqlite, prefix: &str) -> Result<Vec<Mark>, StoreError> {
+    let query = sqlx::query_as(sql::MARK_OF).bind(prefix);
+    let rows: Vec<(String, String)> = query.fetch_all(&store.pool).await.map_err(fault::failed)?;
+    Ok(rows.into_iter().map(|(name, body)| Mark { name, body: Some(body) }).collect())
 }
 
 /// The slots that have a rotation or a credential.

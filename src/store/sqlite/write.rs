@@ -61,6 +61,13 @@ pub(super) async fn commit(store: &Sqlite, fence: Fence, commit: Commit) -> Resu
         let add = sqlx::query(sql::SIGN_IN_ADD).bind(key_id.as_str()).bind(at.to_string()).bind(request_id.as_deref());
         add.execute(&mut *tx).await.map_err(fault::failed)?;
     }
+    for mark in &commit.marks {
+        let query = match &mark.body {
+            Some(body) => sqlx::query(sql::MARK_PUT).bind(&mark.name).bind(body),
+            None => sqlx::query(sql::MARK_DROP).bind(&mark.name),
+        };
+        query.execute(&mut *tx).await.map_err(fault::failed)?;
+    }
     history::append(&mut tx, &store.seal, &commit).await?;
     tx.commit().await.map_err(fault::failed)?;
     if destroys {

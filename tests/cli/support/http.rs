@@ -38,13 +38,17 @@ impl World {
 
     /// A token of everkey's own application.
     pub fn operator_token(&self) -> String {
-        let guide = self.guide();
-        let url = format!("{}/{}/oauth2/v2.0/token", self.url(), guide["tenant_id"].as_str().unwrap());
-        let operator = &guide["operator"];
+        let operator = &self.guide()["operator"];
+        self.token_of(operator["client_id"].as_str().unwrap(), operator["client_secret"].as_str().unwrap())
+    }
+
+    /// A token of an application.
+    pub fn token_of(&self, client_id: &str, secret: &str) -> String {
+        let url = format!("{}/{}/oauth2/v2.0/token", self.url(), self.guide()["tenant_id"].as_str().unwrap());
         let form = [
             ("grant_type", "client_credentials"),
-            ("client_id", operator["client_id"].as_str().unwrap()),
-            ("client_secret", operator["client_secret"].as_str().unwrap()),
+            ("client_id", client_id),
+            ("client_secret", secret),
             ("scope", "https://graph.microsoft.com/.default"),
         ];
         let request = client(self).post(url).form(&form);

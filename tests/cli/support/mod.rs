@@ -1,6 +1,7 @@
 //! What the tests share: a world with an emulator, and how its commands ran.
 
 mod applied;
+mod az;
 mod http;
 mod mail;
 mod ran;

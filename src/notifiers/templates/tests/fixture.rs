@@ -50,6 +50,7 @@ pub(super) fn handoff_ready() -> Notice {
         request: None,
         link: Some("https://everkey.contoso.example/h/0192".to_owned()),
         merged: Vec::new(),
+        adopt: None,
     }
 }
 
