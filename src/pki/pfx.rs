@@ -116,6 +116,10 @@ fn explain(error: &Error) -> PkiError {
     match error {
         Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_) => PkiError::WrongPassword,
         Error::InvalidParameters => PkiError::Pfx("its parameters are out of range (too many rounds?)".into()),
+        Error::UnsupportedEncryptionScheme => PkiError::Pfx(
+            "its encryption or MAC is not supported (RC2-128, 3DES with two keys, PBMAC1); export it again with AES-256"
+                .into(),
+        ),
         other => PkiError::Pfx(other.to_string()),
     }
 }

@@ -153,7 +153,7 @@ fn public_forms_never_hold_a_key() {
         }
         std::fs::write(world.path().join("input"), &input).unwrap();
         for to in ["cer", "base64"] {
-            let line = ["cert", "convert", "input", "--to", to, "--password-file", "pw.txt"];
+            let line = ["-vvv", "cert", "convert", "input", "--to", to, "--password-file", "pw.txt"];
             let output = world.command(&line).stdout(Stdio::piped()).output().unwrap();
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             shown.extend([&output.stdout, error.as_bytes(), &[0]].concat());

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::certs::openssl;
+use crate::support::Canaries;
 use crate::support::World;
 use crate::terminal::on_terminal;
 
@@ -91,7 +92,8 @@ fn signing_is_recorded_and_verifies() {
     assert!(text.contains("TLS Web Client Authentication") && !text.contains("Server"), "{text}");
     world.run(&["cert", "verify", "--key", "vendor.key", "--cer", "vendor.cer"]).exits(0);
 
-    let document = world.run(&[&line[..], &["--out", "again.pem", "-o", "json"], &by].concat()).exits(0).json();
+    let document =
+        world.run(&[&["-vvv"], &line[..], &["--out", "again.pem", "-o", "json"], &by].concat()).exits(0).json();
     assert_eq!((&document["recorded"], &document["ca"]), (&"s-0003".into(), &"team-ca".into()));
     openssl(&world, "verify -CAfile ca/team-ca.pem again.pem");
     world.run(&["cert", "issue", "--name", "own", "--key", "ec-p256"]).exits(0).says("Recorded in history as s-0004.");
@@ -103,6 +105,12 @@ fn signing_is_recorded_and_verifies() {
     for fact in ["serial", "thumbprint_sha1", "thumbprint_sha256", "subject", "not_after"] {
         assert_eq!(entry["body"][fact], document[fact], "{fact}");
     }
+    // Neither the CA's key nor its password is in the store, a log, or anything that was written.
+    let mut canaries = Canaries::default();
+    canaries.add("the CA's password", &std::fs::read(world.path().join("ca/team-ca.key.password")).unwrap());
+    canaries.add_pem("the CA's key", &openssl(&world, "pkey -in ca/team-ca.key -passin file:ca/team-ca.key.password"));
+    let (files, hits) = canaries.scan(world.path(), &|path| path.ends_with("ca/team-ca.key.password"));
+    assert!(files > 10 && hits.is_empty(), "{files} files: {hits:?}");
     let text = entry["text"].as_str().unwrap();
     assert!(text.contains("s-0003 signed a request with team-ca: CN=vendor-sync"), "{text}");
 }

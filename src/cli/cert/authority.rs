@@ -72,18 +72,9 @@ async fn init(cli: &Cli, args: &CaInitArgs, out: &Output) -> Result<u8, Error> {
         ));
     }
 
-    let made_dir = files::make_dir(&args.out)?;
-    let written = async {
-        let what = format!("made the CA {}", args.name);
-        let deed = Deed { what: &what, action: "ca-init", by: args.by.as_deref(), certificate: &facts, profile: "ca" };
-        let recorded = record::add(cli, &deed).await?;
-        files::publish(&new, args.force).map(|()| recorded)
-    }
-    .await;
-    if made_dir && written.is_err() {
-        config::remove_empty_dir(&args.out);
-    }
-    let recorded = written?;
+    let what = format!("made the CA {}", args.name);
+    let deed = Deed { what: &what, action: "ca-init", by: args.by.as_deref(), certificate: &facts, profile: "ca" };
+    let recorded = files::deliver(Some(&args.out), &new, args.force, record::add(cli, &deed)).await?;
 
     let absolute = |path: &std::path::Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let quoted = |path: &std::path::Path| format!("{}", json!(absolute(path)));

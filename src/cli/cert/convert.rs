@@ -1,6 +1,7 @@
 //! `everkey cert convert`: PFX, PEM, CER and base64 into each other. What is public never carries a key, and a key
 //! never reaches a terminal.
 
+use std::future::ready;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -56,7 +57,7 @@ pub async fn run(args: &ConvertArgs, out: &Output) -> Result<u8, Error> {
             pfx(args, out, &key, &certificates).await?
         }
     };
-    files::publish(&made.files, args.force)?;
+    files::deliver(None, &made.files, args.force, ready(Ok(()))).await?;
     out.print(&files::list(&made.files));
     if let Some(content) = &made.shown {
         let for_people = out.form() == Form::Table;

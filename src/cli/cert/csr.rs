@@ -1,5 +1,6 @@
 //! `everkey cert csr`: a key and a request for another CA.
 
+use std::future::ready;
 use std::path::Path;
 
 use serde_json::json;
@@ -13,7 +14,6 @@ use crate::cli::OK;
 use crate::cli::args::CsrArgs;
 use crate::cli::output::Output;
 use crate::cli::output::clean;
-use crate::config;
 use crate::error::Error;
 use crate::model::KeyType;
 use crate::pki;
@@ -21,7 +21,7 @@ use crate::ports::CertTool as _;
 use crate::run::explain;
 
 /// Runs it.
-pub fn run(args: &CsrArgs, out: &Output) -> Result<u8, Error> {
+pub async fn run(args: &CsrArgs, out: &Output) -> Result<u8, Error> {
     set::check(&args.set, &["key", "csr"])?;
     let password = args.password_file.as_deref().map(password::from_file).transpose()?;
     let kind = KeyType::from(args.key);
@@ -43,13 +43,7 @@ pub fn run(args: &CsrArgs, out: &Output) -> Result<u8, Error> {
         NewFile::private(set::path(&args.set, "key"), pem, about),
         NewFile::public(set::path(&args.set, "csr"), pki::request_pem(&der), "request   send this one to the CA"),
     ];
-    let made_dir = files::make_dir(&args.set.out)?;
-    if let Err(error) = files::publish(&new, args.set.force) {
-        if made_dir {
-            config::remove_empty_dir(&args.set.out);
-        }
-        return Err(error);
-    }
+    files::deliver(Some(&args.set.out), &new, args.set.force, ready(Ok(()))).await?;
     let names = if args.dns.is_empty() { "none".to_owned() } else { args.dns.join(", ") };
     out.print(&files::list(&new));
     out.print(&format!("  Subject  {}\n  Key      {}\n  Names    {names}\n", clean(&subject), kind.label()));

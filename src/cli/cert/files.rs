@@ -75,7 +75,7 @@ pub fn read(path: &Path) -> Result<Secret, Error> {
 }
 
 /// Refuses a set of which any file is there, unless it may be replaced. Asked early, so that nobody types a password
-/// for nothing; [`publish`] does not rely on it.
+/// for nothing; [`deliver`] does not rely on it.
 pub fn refuse_existing<'a>(paths: impl IntoIterator<Item = &'a Path>, force: bool) -> Result<(), Error> {
     let mut seen: Vec<&Path> = Vec::new();
     for path in paths {
@@ -95,33 +95,47 @@ pub fn refuse_existing<'a>(paths: impl IntoIterator<Item = &'a Path>, force: boo
     Ok(())
 }
 
-/// Makes `dir` (0700) when it is missing; whether it did.
-pub fn make_dir(dir: &Path) -> Result<bool, Error> {
-    if dir.is_dir() {
-        return Ok(false);
+/// Writes all files or none, into `dir` when one is named (made, 0700, when it is missing). All are complete and on
+/// disk beside their places when `before` runs (the record in the history), and get their names only if it succeeds.
+pub async fn deliver<T>(
+    dir: Option<&Path>,
+    files: &[NewFile],
+    force: bool,
+    before: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let made = dir.filter(|dir| !dir.is_dir());
+    if let Some(dir) = made {
+        config::new_private_dir(dir)?;
     }
-    config::new_private_dir(dir).map(|()| true)
+    let delivered = async {
+        let staged = stage(files, force)?;
+        let value = before.await?;
+        publish(staged, force).map(|()| value)
+    }
+    .await;
+    if let (Some(dir), Err(_)) = (made, &delivered) {
+        config::remove_empty_dir(dir);
+    }
+    delivered
 }
 
-/// Writes all files or none. Each is complete and on disk before the first gets its name; what is replaced comes back
-/// when a later one fails.
-pub fn publish(files: &[NewFile], force: bool) -> Result<(), Error> {
+/// Each file's content beside its place, with its final mode.
+fn stage(files: &[NewFile], force: bool) -> Result<Vec<(&Path, NamedTempFile)>, Error> {
     refuse_existing(files.iter().map(|file| file.path.as_path()), force)?;
-    let mut staged = Vec::new();
-    for file in files {
-        staged.push(stage(file).map_err(|error| cannot_write(&file.path, &error))?);
-    }
+    let stage = |file| write_beside(file).map_err(|error| cannot_write(&file.path, &error));
+    files.iter().map(|file| Ok((file.path.as_path(), stage(file)?))).collect()
+}
+
+/// Gives every file its name; what was replaced comes back when a later one fails.
+fn publish(staged: Vec<(&Path, NamedTempFile)>, force: bool) -> Result<(), Error> {
     let mut done = Vec::new();
-    for (file, staged) in files.iter().zip(staged) {
-        match put(&file.path, staged, force) {
-            Ok(replaced) => done.push((file.path.as_path(), replaced)),
+    for (path, file) in staged {
+        match put(path, file, force) {
+            Ok(replaced) => done.push((path, replaced)),
             Err(error) => {
                 undo(done);
-                return Err(if error.kind() == ErrorKind::AlreadyExists {
-                    exists(&file.path)
-                } else {
-                    cannot_write(&file.path, &error)
-                });
+                let taken = error.kind() == ErrorKind::AlreadyExists;
+                return Err(if taken { exists(path) } else { cannot_write(path, &error) });
             }
         }
     }
@@ -136,7 +150,7 @@ pub fn publish(files: &[NewFile], force: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn stage(file: &NewFile) -> Result<NamedTempFile, IoError> {
+fn write_beside(file: &NewFile) -> Result<NamedTempFile, IoError> {
     let mode = if file.private { PRIVATE } else { PUBLIC };
     let mut staged = tempfile::Builder::new()
         .prefix(".everkey-")
@@ -242,16 +256,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         std::fs::write(dir.join("a"), "old a").unwrap();
-        let staged: Vec<NamedTempFile> =
-            ["a", "b"].iter().map(|name| stage(&file(dir, name, "new")).unwrap()).collect();
-        let mut done = Vec::new();
-        let a = dir.join("a");
-        let mut staged = staged.into_iter();
-        done.push((a.as_path(), put(&a, staged.next().unwrap(), true).unwrap()));
+        let set = [file(dir, "a", "new"), file(dir, "b", "new")];
+        let staged = stage(&set, true).unwrap();
         std::fs::create_dir(dir.join("b")).unwrap();
-        assert!(put(&dir.join("b"), staged.next().unwrap(), true).is_err());
-        assert_eq!(std::fs::read_to_string(&a).unwrap(), "new");
-        undo(done);
+        assert_eq!(publish(staged, true).unwrap_err().code, "F010");
         assert_eq!(names(dir), [("a".to_owned(), "old a".to_owned())], "no new content, no leftovers");
     }
 
@@ -261,13 +269,19 @@ mod tests {
         let dir = dir.path();
         std::fs::write(dir.join("b"), "old b").unwrap();
         let set = [file(dir, "a", "new a"), file(dir, "b", "new b")];
-        assert_eq!(publish(&set, false).unwrap_err().code, "K018");
+        assert_eq!(stage(&set, false).unwrap_err().code, "K018");
         assert_eq!(names(dir), [("b".to_owned(), "old b".to_owned())]);
-        publish(&set, true).unwrap();
+        publish(stage(&set, true).unwrap(), true).unwrap();
         let new = [("a".to_owned(), "new a".to_owned()), ("b".to_owned(), "new b".to_owned())];
         assert_eq!(names(dir), new);
         let mode = std::fs::metadata(dir.join("b")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "also where an open file was replaced");
-        assert_eq!(publish(&[file(dir, "c", ""), file(dir, "c", "")], true).unwrap_err().code, "K018");
+        assert_eq!(stage(&[file(dir, "c", ""), file(dir, "c", "")], true).unwrap_err().code, "K018");
+        // What came into the way after the look is not replaced either.
+        let late = [file(dir, "d", "new d")];
+        let staged = stage(&late, false).unwrap();
+        std::fs::write(dir.join("d"), "the only copy").unwrap();
+        assert_eq!(publish(staged, false).unwrap_err().code, "K018");
+        assert_eq!(std::fs::read_to_string(dir.join("d")).unwrap(), "the only copy");
     }
 }

@@ -1,5 +1,7 @@
 //! `everkey cert import`: an issued certificate and its key become one set of files.
 
+use std::future::ready;
+
 use serde_json::json;
 
 use super::files;
@@ -35,13 +37,7 @@ pub async fn run(args: &ImportArgs, out: &Output) -> Result<u8, Error> {
     let password = password::for_new(out, args.pfx.password_file.as_deref(), "PFX").await?;
     let new = set::make(&args.set, &args.pfx, Contents { key: &key, certificates: &certificates, password })?;
     let facts = pki::facts(&certificates[0]).map_err(|error| words::explain(&error, &args.certificate))?;
-    let made_dir = files::make_dir(&args.set.out)?;
-    if let Err(error) = files::publish(&new, args.set.force) {
-        if made_dir {
-            config::remove_empty_dir(&args.set.out);
-        }
-        return Err(error);
-    }
+    files::deliver(Some(&args.set.out), &new, args.set.force, ready(Ok(()))).await?;
     let now = config::real_now();
     let mut notes = set::warnings(&args.set, &args.pfx, &new);
     notes.extend(words::not_for_entra(&facts, now));

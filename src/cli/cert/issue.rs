@@ -44,18 +44,9 @@ pub async fn run(cli: &Cli, args: &IssueArgs, out: &Output) -> Result<u8, Error>
     let certificates = [made.der];
     let new = set::make(&args.set, &args.pfx, Contents { key: &key, certificates: &certificates, password })?;
 
-    let made_dir = files::make_dir(&args.set.out)?;
-    let written = async {
-        let what = "issued a self-signed certificate";
-        let deed = Deed { what, action: "issue", by: args.by.as_deref(), certificate: &facts, profile: &profile.name };
-        let recorded = record::add(cli, &deed).await?;
-        files::publish(&new, args.set.force).map(|()| recorded)
-    }
-    .await;
-    if made_dir && written.is_err() {
-        config::remove_empty_dir(&args.set.out);
-    }
-    let recorded = written?;
+    let what = "issued a self-signed certificate";
+    let deed = Deed { what, action: "issue", by: args.by.as_deref(), certificate: &facts, profile: &profile.name };
+    let recorded = files::deliver(Some(&args.set.out), &new, args.set.force, record::add(cli, &deed)).await?;
 
     let mut notes = set::warnings(&args.set, &args.pfx, &new);
     let obstacle = words::not_for_entra(&facts, now);

@@ -33,7 +33,7 @@ pub use codes::CODES;
 pub async fn run(cli: &Cli, args: &CertArgs, out: &Output) -> Result<u8, Error> {
     match &args.command {
         CertCommand::Convert(args) => convert::run(args, out).await,
-        CertCommand::Csr(args) => csr::run(args, out),
+        CertCommand::Csr(args) => csr::run(args, out).await,
         CertCommand::Expiring(args) => expiring::run(args, out),
         CertCommand::Import(args) => import::run(args, out).await,
         CertCommand::Inspect(args) => inspect::run(args, out).await,

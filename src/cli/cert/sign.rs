@@ -67,8 +67,7 @@ pub async fn run(cli: &Cli, args: &SignArgs, out: &Output) -> Result<u8, Error> 
     let what = format!("signed a request with {}", signer.name);
     let deed =
         Deed { what: &what, action: "sign", by: args.by.as_deref(), certificate: &facts, profile: &profile.name };
-    let recorded = record::add(cli, &deed).await?;
-    files::publish(&new, args.force)?;
+    let recorded = files::deliver(None, &new, args.force, record::add(cli, &deed)).await?;
 
     let shown = args.out.display();
     out.print(&format!("Wrote {shown} (serial 0x{}). {}\n{}", facts.serial, recorded.sentence(), words::table(&facts)));
