@@ -90,7 +90,7 @@ mod tests {
         for (room, there, gone) in [
             (None, &["OWNER", "WHAT", "arriving in Reapit"][..], &[][..]),
             (Some(400), &["OWNER", "WHAT"], &[]),
-            (Some(85), &["WHAT", "arriving in Reapit"], &["OWNER"]),
+            (Some(75), &["WHAT", "arriving in Reapit"], &["OWNER"]),
             (Some(60), &["NAME", "LEFT", "reapit-lead-imports"], &["OWNER", "WHAT"]),
             (Some(30), &["reapit-lead-i...", "12 days"], &["OWNER", "WHAT"]),
         ] {
