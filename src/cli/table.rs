@@ -92,7 +92,7 @@ mod tests {
             (Some(400), &["OWNER", "WHAT"], &[]),
             (Some(78), &["WHAT", "arriving in Reapit"], &["OWNER"]),
             (Some(60), &["NAME", "LEFT", "reapit-lead-imports"], &["OWNER", "WHAT"]),
-            (Some(30), &["reapit-lead-i...", "12 days"], &["OWNER", "WHAT"]),
+            (Some(25), &["reapit-lead-...", "12 days"], &["OWNER", "WHAT"]),
         ] {
             let text = fit(&COLUMNS, &rows(), room);
             assert!(room.is_none_or(|room| width(&text) <= room), "{room:?}\n{text}");
