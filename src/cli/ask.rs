@@ -40,8 +40,9 @@ pub async fn confirm(out: &Output, question: &str, woken: &Notify) -> Result<(),
 
 /// Asks for a password; nothing of it appears.
 pub async fn password(question: &str, woken: &Notify) -> Result<Secret, Error> {
-    output::raw(question, true);
+    // Hidden before it is asked: who answers at once must not be seen, nor lose what they typed.
     let hidden = Hidden::start();
+    output::raw(question, true);
     let answer = line(woken).await;
     drop(hidden);
     // The terminal did not show the Enter either.
