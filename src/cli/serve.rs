@@ -14,6 +14,7 @@ use super::args::Cli;
 use super::args::DaemonArgs;
 use super::args::Global;
 use super::context::Context;
+use super::guard;
 use super::output::Output;
 use super::signals;
 use crate::assemble;
@@ -36,6 +37,7 @@ use crate::run::explain;
 /// Runs it.
 pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error> {
     let context = Context::open(cli).await?;
+    guard::new_store(&context, args.new_store).await?;
     // One daemon, or one cycle of it, at a time.
     let lead = context.assembled.ports.store.lead(&config::holder(), config::real_now()).await;
     lead.map_err(|error| explain::store(&error))?;

@@ -298,6 +298,10 @@ pub struct Rotation {
     pub old: Vec<OldCredential>,
     /// All attempts.
     pub attempts: Vec<Attempt>,
+    /// Attempts up to this number may be known to a journal that was lost (the store was restored from a backup):
+    /// what carries their tags may be in use, so it is never swept, and new attempts get greater numbers.
+    #[serde(default)]
+    pub forgotten: u32,
     /// The new credential, from S2/C2 on.
     pub fresh: Option<Fresh>,
     /// The certificate request (CSR) of the key in hand, PEM, while an issuer is asked for the certificate.

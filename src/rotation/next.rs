@@ -249,7 +249,7 @@ pub fn certificate_due(r: &Rotation) -> Option<Timestamp> {
 
 /// The event that starts the next attempt. Dates are whole seconds.
 fn start(r: &Rotation, view: &View<'_>) -> Event {
-    let number = r.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
+    let number = r.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0).max(r.forgotten) + 1;
     let now = Timestamp::from_second(view.clocks.local.as_second()).unwrap_or(view.clocks.local);
     Event::AttemptStarted {
         number,

@@ -29,7 +29,7 @@ pub struct Orphan {
 ///
 /// An orphan carries a tag of this store's own `instance` whose attempt the journal knows as unknown or
 /// abandoned, or was saved under another `keyId`. A tag that the journal does not know is no orphan: it
-/// proves a rolled-back journal ([`is_rolled_back`]).
+/// proves a rolled-back journal ([`is_rolled_back`]); an attempt from before a restore is none either.
 pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules: Rules) -> Vec<Orphan> {
     if rules.breaks(Mutation::NoSweep) {
         return Vec::new();
@@ -47,6 +47,10 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
             let tag = tag::parse(name?).filter(|tag| tag.instance == instance)?;
             let rotation = rotations.iter().find(|rotation| rotation.id == tag.rotation)?;
             let attempt = rotation.attempts.iter().find(|attempt| attempt.number == tag.attempt)?;
+            // A lost journal may have saved and delivered what this one knows as a lost answer.
+            if attempt.number <= rotation.forgotten {
+                return None;
+            }
             let is_orphan = match attempt.outcome {
                 Outcome::Unknown | Outcome::Refused => true,
                 Outcome::Abandoned => true,

@@ -45,6 +45,7 @@ impl Engine {
                 state: State::Planned,
                 old: old.clone(),
                 attempts: Vec::new(),
+                forgotten: 0,
                 fresh: None,
                 request: None,
                 pre_image: Vec::new(),

@@ -22,7 +22,7 @@ use crate::ports::StoreError;
 
 /// Numbers of rotations and hand-offs that a restored store leaves out. More were never given between two backups
 /// that anybody would restore.
-const SKIPPED: i64 = 1000;
+const SKIPPED: u32 = 1000;
 
 /// What a restore did.
 pub struct Restored {

@@ -31,6 +31,8 @@ pub(super) const ROTATION_ADD: &str = "INSERT INTO rotation \
 /// A rotation as it is from now on; no row: somebody else changed it.
 pub(super) const ROTATION_CHANGE: &str = "UPDATE rotation \
     SET state = $1, version = $2, is_open = $3, finished = $4, body = $5 WHERE id = $6 AND version = $7";
+/// A rotation's record, in a copy of the store that nobody uses yet.
+pub(super) const ROTATION_BODY: &str = "UPDATE rotation SET body = $1 WHERE id = $2";
 /// One rotation.
 pub(super) const ROTATION_ONE: &str = "SELECT body FROM rotation WHERE id = $1";
 /// Rotations of one integration.

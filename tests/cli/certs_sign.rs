@@ -254,7 +254,7 @@ fn without_a_record_nothing_is_issued() {
     let world = with_ca();
     let issue = ["cert", "issue", "--name", "app", "--key", "ec-p256", "--out", "new"];
     std::fs::write(world.emulator_dir().join("seal.key"), "6b2c".repeat(16)).unwrap();
-    world.run(&issue).fails(78, "T010", &["seal key"]);
+    world.run(&issue).fails(78, "T016", &["seal key"]);
     assert!(!world.path().join("new").exists());
     world.replace(&world.config(), "version = 1", "version = 2");
     world.run(&issue).fails(78, "C011", &[]);

@@ -171,6 +171,33 @@ fn what_a_backup_does_not_know_is_told_and_stays() {
     assert!(all.iter().all(|one| world.credentials().contains(one)), "and still nothing is removed");
 }
 
+/// A backup from the middle of a rotation: what an attempt after it made may be in use, and stays; the next attempt has
+/// a number of its own.
+#[test]
+fn attempts_that_a_backup_does_not_know_stay() {
+    let world = World::applied();
+    world.keep_policies(&["roger365-replicator"]);
+    world.run(&["store", "backup", "b.db"]).exits(0);
+    let renew = |handoff: &str, number: usize| {
+        world.run(&["handoff", "reissue", handoff, "--fresh"]).exits(0);
+        let mut run = world.spawn(&["apply", "--yes"]);
+        crate::support::until(|| run.is_over() || world.credentials().len() == number);
+        run.signal("TERM");
+        run.wait().exits(143);
+    };
+    let list = world.run(&["handoff", "list", "-o", "json"]).exits(0).json();
+    let waiting = |item: &&serde_json::Value| item["integration"] == "roger365-replicator";
+    let handoff = list["items"].as_array().unwrap().iter().find(waiting).unwrap()["id"].as_str().unwrap().to_owned();
+    renew(&handoff, 6);
+    let all = world.credentials();
+    world.run(&["store", "restore", "b.db", "--force"]).exits(0);
+    renew(&handoff, 7);
+    let state = world.state().to_string();
+    assert_eq!(state.matches(".2]").count(), 1, "the tag of the forgotten attempt is not given twice: {state}");
+    assert_eq!(state.matches(".1002]").count(), 1, "numbers were skipped: {state}");
+    assert!(all.iter().all(|one| world.credentials().contains(one)), "nothing is removed that may be in use");
+}
+
 #[test]
 fn a_restore_of_what_does_not_fit_changes_nothing() {
     let mut world = World::applied();

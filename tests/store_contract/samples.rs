@@ -73,6 +73,7 @@ pub fn rotation(id: u64, slot: &str) -> Rotation {
         state: State::Planned,
         old: Vec::new(),
         attempts: Vec::new(),
+        forgotten: 0,
         fresh: None,
         request: None,
         pre_image: Vec::new(),

@@ -14,6 +14,9 @@ pub struct DaemonArgs {
     /// Answer /healthz and /readyz there (default: `listen` of [serve], else nowhere)
     #[arg(long, env = "EVERKEY_LISTEN", value_name = "ADDR", conflicts_with = "once")]
     pub listen: Option<SocketAddr>,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
     /// Form of the log on standard error
     #[arg(long, env = "EVERKEY_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

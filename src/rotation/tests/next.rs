@@ -43,6 +43,7 @@ fn an_intent_found_at_start_is_never_sent_again() {
 #[test]
 fn a_ready_one_starts_its_first_attempt() {
     starts(next(&Rotation { state: State::Ready, ..planned() }, &view(at(1))), 1);
+    starts(next(&Rotation { state: State::Ready, forgotten: 1000, ..planned() }, &view(at(1))), 1001);
 }
 
 #[test]

@@ -60,6 +60,18 @@ fn what_others_made_stays_whatever_its_name() {
 }
 
 #[test]
+fn after_a_restore_what_the_lost_journal_may_have_delivered_stays() {
+    let app = shows(vec![secret("in-use", ours(7, 1)), secret("stray", ours(7, 1001))]);
+    let mut r = attached();
+    r.attempts[0].outcome = Outcome::Unknown;
+    r.attempts.push(attempt(1001, at(1), Outcome::Unknown));
+    r.forgotten = 1000;
+    let found = orphans(INSTANCE, &[r], &app, Rules::default());
+    let found: Vec<&str> = found.iter().map(|orphan| orphan.key_id.as_str()).collect();
+    assert_eq!(found, ["stray"]);
+}
+
+#[test]
 fn each_broken_rule_sweeps_too_much_or_nothing() {
     let app = shows(vec![secret("theirs", None), secret("new", ours(7, 1)), secret("old", None)]);
     let broken = |mutation| found(Outcome::Saved, &app, Rules::without(mutation));

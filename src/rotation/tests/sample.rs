@@ -87,6 +87,7 @@ pub fn planned() -> Rotation {
             replaced: false,
         }],
         attempts: Vec::new(),
+        forgotten: 0,
         fresh: None,
         request: None,
         pre_image: Vec::new(),

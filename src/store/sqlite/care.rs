@@ -166,8 +166,20 @@ impl Sqlite {
 
     /// Makes a copy that was put in a store's place safe to go on from: numbers given since it was made are never
     /// given again, so no tag of a lost rotation can be taken for one of the journal's.
-    pub(in crate::store) async fn skip_numbers(&self, by: i64) -> Result<(), StoreError> {
-        sqlx::query(sql::COUNTERS_SKIP).bind(by).execute(&self.pool).await.map(drop).map_err(fault::failed)
+    pub(in crate::store) async fn skip_numbers(&self, by: u32) -> Result<(), StoreError> {
+        let skip = sqlx::query(sql::COUNTERS_SKIP).bind(i64::from(by));
+        skip.execute(&self.pool).await.map_err(fault::failed)?;
+        let open: Vec<String> =
+            sqlx::query_scalar(sql::ROTATION_UNFINISHED).fetch_all(&self.pool).await.map_err(fault::failed)?;
+        for body in open {
+            let mut rotation: Rotation = record::read("a rotation", &body)?;
+            let known = rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+            rotation.forgotten = known.max(rotation.forgotten).saturating_add(by);
+            let body = record::write("a rotation", &rotation)?;
+            let change = sqlx::query(sql::ROTATION_BODY).bind(body).bind(record::signed(rotation.id.0)?);
+            change.execute(&self.pool).await.map_err(fault::failed)?;
+        }
+        Ok(())
     }
 
     /// Empties the log into the file and closes it.
