@@ -149,7 +149,7 @@ pub enum Command {
     Emulator(EmulatorArgs),
     /// Every credential of the tenant; reads only, needs no configuration
     #[command(
-        after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv > credentials.csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."
+        after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."
     )]
     Inventory(InventoryArgs),
     /// Tell people about the whole tenant: expiries, and new credentials; changes nothing in Entra
@@ -164,7 +164,7 @@ pub enum Command {
     Adopt(AdoptArgs),
     /// Write a policy file like another one, with other values
     #[command(
-        after_long_help = "Examples:\n  everkey new --from enate-graph-mail --set name=enate-test --set app.display_name=\"Enate test\"\n  everkey new --from reapit-lead-imports --set name=other-vendor --set credential.lifetime=365d"
+        after_long_help = "Examples:\n  everkey new --from enate-graph-mail --set name=enate-test --set people.owner=ops@contoso.example\n  everkey new --from reapit-lead-imports --set name=other-vendor --set credential.lifetime=365d"
     )]
     New(NewArgs),
     /// Check the policies and the configuration, offline

@@ -53,7 +53,10 @@ pub async fn new_store(context: &Context, allowed: bool) -> Result<(), Error> {
 /// Whether nothing was ever done with it.
 async fn is_empty(store: &dyn Store) -> Result<bool, Error> {
     let failed = |error| explain::store(&error);
-    Ok(store.slots().await.map_err(failed)?.is_empty() && store.integrations().await.map_err(failed)?.is_empty())
+    // One that only watches has neither slots nor integrations; it remembers what it saw.
+    Ok(store.slots().await.map_err(failed)?.is_empty()
+        && store.integrations().await.map_err(failed)?.is_empty()
+        && store.marks("").await.map_err(failed)?.is_empty())
 }
 
 /// Names of applications with tags of other stores, by store.

@@ -58,7 +58,7 @@ pub struct Row {
 impl Row {
     /// Whole days until it stops.
     pub fn days_left(&self, now: Timestamp) -> Option<i64> {
-        self.ends.map(|ends| ends.duration_since(now).as_hours().div_euclid(24))
+        self.ends.map(|ends| ends.duration_since(now).as_hours() / 24)
     }
 
     /// Whether a person or a repair is waited for, however far the end is.

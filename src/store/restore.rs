@@ -199,6 +199,9 @@ fn refused(why: &str) -> StoreError {
 fn swap(copy: &Path, store: &Path, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
     let cannot = |error: &io::Error| place::cannot("put the backup in the place of", store, error);
     let aside = beside(store, &format!(".before-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+    // Two in one second keep two.
+    let taken = (2..).map(|number| beside(&aside, &format!("-{number}")));
+    let aside = std::iter::once(aside.clone()).chain(taken).find(|path| !path.exists()).unwrap_or(aside);
     let there = store.exists();
     if there {
         fs::hard_link(store, &aside).map_err(|error| cannot(&error))?;

@@ -68,7 +68,7 @@ fn what_lies_wrong_on_this_machine() {
     world.replace(&world.policy("enate-graph-mail"), "version = 1", "version = 7");
     let broken = report(&world, &["--online=false"], 1);
     assert!(found(&broken, "policies", "fail")["text"].as_str().unwrap().contains("C012"), "{broken:#}");
-    world.run(&["doctor", "--systemd-drop-in"]).fails(78, "C014", &["C012"]);
+    world.run(&["doctor", "--systemd-drop-in"]).fails(78, "C017", &["C012"]);
     world.replace(&world.policy("enate-graph-mail"), "version = 7", "version = 1");
     let text = std::fs::read_to_string(&key).unwrap();
     std::fs::write(&key, text.chars().rev().collect::<String>()).unwrap();

@@ -19,6 +19,20 @@ fn sql(store: &Path, statement: &str) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// A copy of a store at rest, its log emptied into it.
+fn aside(store: &Path, copy: &Path) {
+    sql(store, "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::copy(store, copy).unwrap();
+}
+
+/// The copy in its place again; a log of what came after it would spoil it.
+fn put_back(copy: &Path, store: &Path) {
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", store.display()));
+    }
+    std::fs::copy(copy, store).unwrap();
+}
+
 fn value_of(world: &World, handoff: &str) -> String {
     world.run(&["handoff", "open", handoff, "--reveal"]).exits(0).out
 }
@@ -44,7 +58,7 @@ fn what_is_wrong_with_a_store_is_named() {
     world.stop();
     let store = world.store();
     let copy = world.path().join("aside.db");
-    std::fs::copy(&store, &copy).unwrap();
+    aside(&store, &copy);
     for (spoil, id) in [
         ("UPDATE sealed SET body = zeroblob(200) WHERE rowid = (SELECT min(rowid) FROM sealed)", "seals"),
         ("UPDATE sealed SET object_id = 'another' WHERE rowid = (SELECT max(rowid) FROM sealed)", "seals"),
@@ -57,7 +71,7 @@ fn what_is_wrong_with_a_store_is_named() {
         assert!(wrong.len() == 1 && wrong[0].contains(id), "{spoil}\n{}", ran.out);
         let report = world.run(&["store", "check", "-o", "json"]).exits(1).json();
         assert_eq!(report["sound"], false);
-        std::fs::copy(&copy, &store).unwrap();
+        put_back(&copy, &store);
     }
     std::fs::set_permissions(world.emulator_dir().join("seal.key"), PermissionsExt::from_mode(0o644)).unwrap();
     world.run(&["store", "check"]).fails(1, "T017", &["rights"]).says("has mode 0644");
@@ -261,7 +275,7 @@ fn a_reseal_killed_at_any_write_leaves_one_whole_key() {
     let (mut before, mut after) = (0, 0);
     let store = world.store();
     let copy = world.path().join("aside.db");
-    std::fs::copy(&store, &copy).unwrap();
+    aside(&store, &copy);
     for call in ["pwrite64", "fsync,fdatasync"] {
         for at in (1..).step_by(if call == "pwrite64" { 3 } else { 1 }) {
             let inject = format!("inject={call}:signal=KILL:when={at}");
@@ -285,7 +299,7 @@ fn a_reseal_killed_at_any_write_leaves_one_whole_key() {
             for ending in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(world.emulator_dir().join(format!("everkey.db{ending}")));
             }
-            std::fs::copy(&copy, &store).unwrap();
+            put_back(&copy, &store);
             if is_over {
                 break;
             }

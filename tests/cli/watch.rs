@@ -66,7 +66,7 @@ fn subjects(mail: &Catcher, to: &str) -> Vec<String> {
 fn the_whole_tenant_is_watched_and_nothing_is_changed() {
     let (world, mail) = watching();
     let before = objects(&world);
-    world.run(&["validate"]).exits(0).says("1 policies read: 1 valid");
+    world.run(&["validate"]).exits(0).says("1 policy read: 1 valid");
     world.run(&["plan", "--detailed-exitcode"]).exits(0).says("No changes.");
     world.run(&["apply", "--yes"]).exits(0).says("No changes.");
     assert_eq!(objects(&world), before, "watching writes nothing into Entra");

@@ -55,7 +55,7 @@ pub struct NewArgs {
     /// Policy to copy: its name, or a file
     #[arg(long, env = "EVERKEY_FROM", value_name = "NAME|FILE")]
     pub from: String,
-    /// Value to replace: `name=…`, `app.display_name=…`, `credential.0.lifetime=90d`; `name` is required
+    /// Value to replace: `name=NAME`, `app.display_name=TEXT`, `credential.0.lifetime=90d`; `name` is required
     #[arg(long, env = "EVERKEY_SET", value_name = "KEY=VALUE", required = true)]
     pub set: Vec<String>,
     /// Directory to write into (default: the policies)
