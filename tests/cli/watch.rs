@@ -137,7 +137,7 @@ fn a_tenant_that_cannot_be_read_is_said_and_not_taken_for_empty() {
     let (world, mail) = watching();
     world.run(&["apply", "--yes"]).exits(0);
     let sent = mail.mails().len();
-    world.fault(&json!({"method": "GET", "path_contains": "/v1.0/servicePrincipals", "effect": {"kind": "status", "code": 403}}));
+    world.fault(&json!({"method": "GET", "path_contains": "/v1.0/servicePrincipals", "count": 2, "effect": {"kind": "status", "code": 403}}));
     let ran = world.run(&["apply", "--yes"]).exits(3);
     assert!(ran.err.contains("G012"), "{}", ran.err);
     world.run(&["apply", "--yes"]).exits(0);
