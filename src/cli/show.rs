@@ -18,7 +18,7 @@ pub const OVERVIEW: &str = "\
 everkey keeps the credentials of Microsoft Entra app registrations alive.
 
   Try     demo, emulator serve
-  Start   init, doctor, enable
+  Start   init, inventory, watch, adopt, new, enable, doctor
   Daily   validate, plan, apply, status, check, rotate, handoff list|show|open|confirm|reissue
   Certs   cert issue|csr|sign|import|inspect|convert|verify|expiring|request|answer, ca init
   Run     serve [--once], history verify|show|export, store check|backup|restore|reseal

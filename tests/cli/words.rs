@@ -150,3 +150,46 @@ fn permissions_are_found_by_a_part_of_their_name() {
     let ran = world.run(&["explain", "permissions", "--search", "mail.readw"]).exits(0);
     assert!(ran.out.contains("Mail.ReadWrite") && ran.out.contains("application"), "{}", ran.out);
 }
+
+/// Those that only read run as they stand in the help, in a tenant that was applied (expectation 6).
+#[test]
+fn the_examples_that_only_read_run() {
+    let reading = [
+        "check",
+        "completions",
+        "config",
+        "doctor",
+        "explain",
+        "help",
+        "history",
+        "inventory",
+        "man",
+        "plan",
+        "schema",
+        "status",
+        "validate",
+        "version",
+    ];
+    let world = World::applied();
+    let mut ran = 0;
+    for command in everkey::cli::command().get_subcommands() {
+        let mut stack = vec![command.clone()];
+        while let Some(command) = stack.pop() {
+            stack.extend(command.get_subcommands().cloned());
+            let after = command.get_after_long_help().map_or_else(String::new, ToString::to_string);
+            for line in after.lines().filter(|line| line.trim_start().starts_with("everkey ")) {
+                let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+                let names_a_path = ["--dir", "--out", "-C"].iter().any(|flag| words.contains(flag));
+                let what_happened = ["show", "export", "verify"].iter().any(|word| words.contains(word));
+                if !reading.contains(&words[0]) || names_a_path || (words[0] == "history" && what_happened) {
+                    continue;
+                }
+                let output = world.run(&words);
+                // What they find may be worth an exit code of its own; none is wrong usage, and none breaks.
+                assert!(matches!(output.code, 0..=2), "{line}: {}\n{}", output.code, output.err);
+                ran += 1;
+            }
+        }
+    }
+    assert!(ran >= 18, "{ran}");
+}
