@@ -52,3 +52,34 @@ fn common_name(subject: &str) -> Option<String> {
         kind.eq_ignore_ascii_case("CN").then(|| value.to_owned())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::KeyType;
+    use crate::pki::Tool;
+    use crate::ports::CertTool as _;
+
+    fn made(key: &Secret, subject: &str) -> Vec<u8> {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        Tool.self_signed(key, subject, start, start + SignedDuration::from_hours(24)).unwrap().der
+    }
+
+    #[test]
+    fn only_the_answer_to_our_request_is_taken() {
+        let ours = Tool.generate_key(KeyType::EcP256).unwrap();
+        let other = Tool.generate_key(KeyType::EcP256).unwrap();
+        let refused = |given: &[u8]| check(&ours, "CN=enate", given).unwrap_err().to_string();
+        assert!(refused(&made(&other, "CN=enate")).contains("another key"));
+        assert!(refused(&made(&ours, "CN=somebody")).contains("CN=somebody"));
+        assert!(refused(&vec![b'x'; MOST_BYTES + 1]).contains("1 MiB"));
+        check(&ours, "CN=enate", b"nothing readable").unwrap_err();
+        // A CA may add its organisation, and send its chain along.
+        let der = made(&ours, "CN=enate,O=Contoso");
+        let chain = [Tool.certificate_pem(&made(&other, "CN=the CA")), Tool.certificate_pem(&der)].concat();
+        assert_eq!(check(&ours, "CN=enate", chain.as_bytes()).unwrap().der, der);
+    }
+}
