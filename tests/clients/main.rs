@@ -1,0 +1,10 @@
+//! The emulator as real third-party clients meet it: azure-cli, msal, azure-identity, msgraph-sdk and the Key Vault
+//! libraries, each as published, over https with the emulator's own CA file. A client that needs a patch is a defect
+//! of the emulator.
+//!
+//! Needs the two virtual environments that `tests/run` makes: `EVERKEY_TEST_CLIENTS` and `EVERKEY_TEST_AZ` name their
+//! directories.
+
+mod support;
+
+mod msal;
