@@ -22,11 +22,13 @@ use crate::config;
 use crate::config::Settings;
 use crate::error::Class;
 use crate::error::Error;
+use crate::model::Adoption;
 use crate::model::ClientId;
 use crate::model::Entry;
 use crate::model::Holder;
 use crate::model::HolderKind;
 use crate::model::ListedKind;
+use crate::model::Removal;
 use crate::policy::permissions::is_guid;
 use crate::policy::suggest;
 use crate::ports::Commit;
@@ -36,6 +38,9 @@ use crate::run::inventory;
 
 /// Runs it.
 pub async fn run(cli: &Cli, args: &AdoptArgs, out: &Output) -> Result<u8, Error> {
+    if let Some(key_id) = &args.take_back {
+        return take_back(cli, args, key_id, out).await;
+    }
     let expiring = args.expiring.as_deref().map(super::rows::duration).transpose()?;
     let settings = reader::settings(cli)?;
     let reader = Reader::open(cli, &args.place).await?;
@@ -175,7 +180,7 @@ impl Job<'_> {
         };
         policy_file::check(&path, &adopted.text(), self.settings)?;
         // The record first: one without a file does nothing, and adopting again writes it again.
-        let recorded = self.record(holder, &name).await?;
+        let recorded = self.record(&adopted).await?;
         policy_file::write(&path, &adopted.text(), self.settings)?;
         out.print(&format!("Wrote {} (3 lines marked TODO: impact, deliver, people.vendor).\n", path.display()));
         if !recorded {
@@ -189,8 +194,10 @@ impl Job<'_> {
     }
 
     /// ADOPT {keyId, who, when}, with the history's word; whether there is a store to write it into.
-    async fn record(&self, holder: &Holder, name: &str) -> Result<bool, Error> {
+    async fn record(&self, adopted: &Adopted<'_>) -> Result<bool, Error> {
         let Some(settings) = self.settings.filter(|settings| settings.tool.seal.is_some()) else { return Ok(false) };
+        let (holder, name) = (adopted.holder, adopted.name);
+        let slots = adopted.slots();
         let user = os_user();
         let by = self.args.by.clone().unwrap_or_else(|| user.clone());
         let failed = |error| explain::store(&error);
@@ -198,14 +205,22 @@ impl Job<'_> {
         let fence = store.acquire(&config::holder(), config::real_now()).await.map_err(failed)?;
         let mut commit = Commit::new(self.now, by.clone());
         for one in adoptable(holder) {
-            let body = json!({
-                "by": by, "os_user": user, "at": self.now, "integration": name, "credential": one.kind, "end": one.end,
-                "thumbprint": one.thumbprint,
-            });
-            commit.marks.push(Mark {
-                name: format!("adopt/{}/{}", holder.object_id, one.key_id),
-                body: Some(body.to_string()),
-            });
+            let slot = slots.iter().find(|(listed, _)| listed.key_id == one.key_id).and_then(|(_, slot)| slot.clone());
+            let adoption = Adoption {
+                key_id: one.key_id.clone(),
+                by: by.clone(),
+                os_user: user.clone(),
+                at: self.now,
+                integration: name.into(),
+                credential: one.kind,
+                end: one.end,
+                thumbprint: one.thumbprint.clone(),
+                hint: one.hint.clone(),
+                slot,
+            };
+            let body = serde_json::to_value(&adoption).unwrap_or_default();
+            let record = Adoption::record(&holder.object_id, &one.key_id);
+            commit.marks.push(Mark { name: record, body: Some(body.to_string()) });
             let hint = one.hint.as_deref().map(|hint| format!(" hint {hint:?},")).unwrap_or_default();
             commit.entries.push(Entry {
                 integration: Some(name.into()),
@@ -224,6 +239,60 @@ impl Job<'_> {
 /// What a policy can speak of: SAML certificates have no policy.
 fn adoptable(holder: &Holder) -> impl Iterator<Item = crate::model::Listed> {
     holder.listed().into_iter().filter(|one| one.kind != ListedKind::Saml)
+}
+
+/// Undoes one adoption, as long as its removal is not intended (I5, D5).
+async fn take_back(cli: &Cli, args: &AdoptArgs, key_id: &str, out: &Output) -> Result<u8, Error> {
+    let settings = reader::settings(cli)?;
+    let Some(settings) = settings.as_ref().filter(|settings| settings.tool.seal.is_some()) else {
+        return Err(Error::new(Class::Usage, "U035", "without a configuration and its store nothing was adopted")
+            .help("name the configuration with -C FILE"));
+    };
+    let failed = |error| explain::store(&error);
+    let store = assemble::store(settings).await?;
+    let fence = store.acquire(&config::holder(), config::real_now()).await.map_err(failed)?;
+    let done = async {
+        let marks = store.marks("adopt/").await.map_err(failed)?;
+        let suffix = format!("/{}", key_id.to_ascii_lowercase());
+        let Some(mark) = marks.into_iter().find(|mark| mark.name.ends_with(&suffix)) else {
+            return Err(Error::new(Class::Usage, "U035", format!("{} is not adopted", clean(key_id)))
+                .help("`everkey history` has who adopted what; `everkey plan` notes what is adopted"));
+        };
+        let adoption: Option<Adoption> = mark.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+        let integration = adoption.map(|adoption| adoption.integration);
+        let removed = |removal: &Removal| suffix.ends_with(removal.key_id.as_str());
+        if let Some(name) = &integration
+            && let Some(r) =
+                store.rotations(name).await.map_err(failed)?.iter().find(|r| r.removals.iter().any(removed))
+        {
+            return Err(Error::new(Class::Failed, "U036", format!("rotation {} is removing {key_id}", r.id))
+                .why("what is intended is decided: a removal that was sent may still land")
+                .help(format!("everkey history show {}", r.id)));
+        }
+        let user = os_user();
+        let by = args.by.clone().unwrap_or_else(|| user.clone());
+        let now = config::real_now();
+        let mut commit = Commit::new(now, by.clone());
+        commit.marks.push(Mark { name: mark.name, body: None });
+        commit.entries.push(Entry {
+            integration: integration.clone(),
+            rotation: None,
+            kind: "adopt".into(),
+            text: format!("took back {}: it is somebody else's again", key_id.to_ascii_lowercase()),
+            body: json!({"by": by, "os_user": user}),
+        });
+        store.commit(fence, commit).await.map_err(failed)?;
+        Ok(integration)
+    }
+    .await;
+    store.release(fence).await.map_err(failed)?;
+    let integration = done?;
+    out.print(&format!("{} is no longer adopted: everkey leaves it alone.\n", key_id.to_ascii_lowercase()));
+    out.document(&json!({
+        "schema": "everkey.adopt/v1", "tenant": settings.tenant_name, "results": [],
+        "taken_back": {"key_id": key_id.to_ascii_lowercase(), "policy": integration},
+    }));
+    Ok(OK)
 }
 
 /// The user of this machine who runs everkey, for the history: stated by the system, not by the user.

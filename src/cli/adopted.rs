@@ -13,11 +13,15 @@ use crate::model::Holder;
 use crate::model::Listed;
 use crate::model::ListedKind;
 use crate::model::PermissionKind;
+use crate::model::SlotName;
 use crate::policy::permissions::EXCHANGE_APP_ID;
 use crate::policy::permissions::Resource;
 
 /// More slots than this are a sign that nobody knows what they are for.
 const MOST_SLOTS: usize = 5;
+
+/// The first slot.
+const PRIMARY: &str = "primary";
 
 /// What is known.
 pub struct Adopted<'a> {
@@ -38,6 +42,16 @@ pub struct Adopted<'a> {
 }
 
 impl Adopted<'_> {
+    /// Its credentials, each with the slot that the file describes for it.
+    pub fn slots(&self) -> Vec<(Listed, Option<SlotName>)> {
+        slots(self.holder, self.audience().is_some_and(Audience::is_capped), self.now)
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        let all = [Audience::Single, Audience::Multi, Audience::MultiAndPersonal, Audience::Personal];
+        all.into_iter().find(|audience| audience.graph_name() == self.app.audience)
+    }
+
     /// The file.
     pub fn text(&self) -> String {
         let mut text = format!(
@@ -63,8 +77,7 @@ impl Adopted<'_> {
             quoted(self.app.client_id.as_str()),
             quoted(&self.app.display_name)
         );
-        let all = [Audience::Single, Audience::Multi, Audience::MultiAndPersonal, Audience::Personal];
-        let audience = all.into_iter().find(|audience| audience.graph_name() == self.app.audience);
+        let audience = self.audience();
         let word = audience.and_then(|audience| serde_json::to_value(audience).ok());
         if let Some(word) = word.as_ref().and_then(serde_json::Value::as_str) {
             let _ = writeln!(text, "audience = {}", quoted(word));
@@ -123,37 +136,49 @@ impl Adopted<'_> {
 
     /// A slot for each that is valid; those that ended are named, so that whoever reads knows them.
     fn credentials(&self, text: &mut String, capped: bool) {
-        let mut all: Vec<Listed> = self.holder.listed();
-        all.retain(|one| one.kind != ListedKind::Saml);
-        all.sort_by_key(|one| std::cmp::Reverse(one.end));
-        let (valid, ended): (Vec<Listed>, Vec<Listed>) = all.into_iter().partition(|one| one.end > self.now);
-        let mut slots = 0;
-        for one in valid.iter().chain(ended.iter().take(usize::from(valid.is_empty()))) {
-            let second_of_capped = capped && one.kind == ListedKind::Secret && slots > 0;
-            if slots == MOST_SLOTS || second_of_capped {
+        let slots = slots(self.holder, capped, self.now);
+        for (one, slot) in &slots {
+            let Some(slot) = slot else {
                 let _ = write!(text, "\n# also there: {}", described(one));
                 continue;
-            }
-            slots += 1;
-            let slot = if slots == 1 { "primary".to_owned() } else { format!("number-{slots}") };
+            };
             let kind = if one.kind == ListedKind::Certificate { "certificate" } else { "client-secret" };
             let _ = write!(
                 text,
                 "\n# in Entra: {}[[credential]]\nname = {}\nkind = \"{kind}\"\n",
                 described(one),
-                quoted(&slot)
+                quoted(slot.as_str())
             );
             if let Some(name) = one.name.as_deref().filter(|name| !name.is_empty()) {
                 let _ = writeln!(text, "description = {}", quoted(name));
             }
-            if slots == 1 {
+            if slot.as_str() == PRIMARY {
                 text.push_str("# TODO deliver: where a new value goes, see `[[credential.deliver]]` in docs/reference/policy.md\n");
             }
         }
-        if slots == 0 {
+        if slots.is_empty() {
             text.push_str("\n# no credential in Entra yet\n# TODO deliver: describe one, see `[[credential]]` in docs/reference/policy.md\n");
         }
     }
+}
+
+/// A slot for each that is valid; those that ended get one only where nothing else is there.
+fn slots(holder: &Holder, capped: bool, now: Timestamp) -> Vec<(Listed, Option<SlotName>)> {
+    let mut all: Vec<Listed> = holder.listed();
+    all.retain(|one| one.kind != ListedKind::Saml);
+    all.sort_by_key(|one| std::cmp::Reverse(one.end));
+    let (valid, ended): (Vec<Listed>, Vec<Listed>) = all.into_iter().partition(|one| one.end > now);
+    let ended = ended.into_iter().take(usize::from(valid.is_empty()));
+    let mut taken = 0;
+    let mut slot = |one: &Listed| {
+        let second_of_capped = capped && one.kind == ListedKind::Secret && taken > 0;
+        if taken == MOST_SLOTS || second_of_capped {
+            return None;
+        }
+        taken += 1;
+        Some(if taken == 1 { PRIMARY.into() } else { format!("number-{taken}").into() })
+    };
+    valid.into_iter().chain(ended).map(|one| (slot(&one), one)).map(|(slot, one)| (one, slot)).collect()
 }
 
 fn described(one: &Listed) -> String {

@@ -159,7 +159,7 @@ pub enum Command {
     Watch(WatchArgs),
     /// Write a policy file for an application that is there; changes nothing in Entra
     #[command(
-        after_long_help = "Examples:\n  everkey adopt SecurEnds --pm d.okoro@contoso.example\n  everkey adopt --all --expiring 90d"
+        after_long_help = "Examples:\n  everkey adopt SecurEnds --pm d.okoro@contoso.example\n  everkey adopt --all --expiring 90d\n  everkey adopt --take-back 3f1c9a52-7f0d-4f0e-9c1b-2a6d8e4b7c10"
     )]
     Adopt(AdoptArgs),
     /// Write a policy file like another one, with other values

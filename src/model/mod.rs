@@ -3,6 +3,7 @@
 //! Plain data without behaviour beyond its own arithmetic. Everything here may be stored, printed and
 //! mailed: no type of this room can hold a secret.
 
+pub mod adoption;
 pub mod app;
 pub mod bytes;
 pub mod credential;
@@ -16,6 +17,7 @@ pub mod rotation;
 pub mod sink;
 mod tenant;
 
+pub use adoption::*;
 pub use app::*;
 pub use credential::*;
 pub use handoff::*;

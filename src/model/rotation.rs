@@ -88,6 +88,9 @@ pub struct OldCredential {
     /// may hold it, but their stop is not counted from its end.
     #[serde(default)]
     pub replaced: bool,
+    /// Somebody else made it and a named person adopted it: consumers that nobody listed may hold it.
+    #[serde(default)]
+    pub adopted: bool,
 }
 
 /// How an attempt ended.
@@ -329,6 +332,43 @@ pub struct Rotation {
 }
 
 impl Rotation {
+    /// A rotation as it is planned: nothing has happened yet.
+    pub fn planned(
+        id: RotationId,
+        integration: IntegrationName,
+        title: String,
+        app: AppRef,
+        spec: CredentialSpec,
+        planned: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            integration,
+            title,
+            app,
+            capped: false,
+            spec,
+            reason: String::new(),
+            planned,
+            version: 1,
+            state: State::Planned,
+            old: Vec::new(),
+            attempts: Vec::new(),
+            forgotten: 0,
+            fresh: None,
+            request: None,
+            pre_image: Vec::new(),
+            accepted: None,
+            probes: Probes::default(),
+            deliveries: Vec::new(),
+            confirmations: Vec::new(),
+            removals: Vec::new(),
+            ambiguous: Vec::new(),
+            failure: None,
+            finished: None,
+        }
+    }
+
     /// Whether it counts against "one rotation per slot" (I4).
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Done | State::SupersededUnconfirmed)
@@ -487,6 +527,11 @@ pub enum Event {
     RetireIntended {
         /// Exactly these.
         key_ids: Vec<KeyId>,
+    },
+    /// Its adoption was taken back before its removal was intended: it is somebody else's again.
+    AdoptionEnded {
+        /// Which.
+        key_id: KeyId,
     },
     /// Own credentials that ended by both clocks may be removed, whatever the state (I2, second form).
     ExpiredIntended {

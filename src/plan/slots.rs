@@ -10,10 +10,13 @@ use super::PlanInput;
 use super::Reason;
 use super::Step;
 use super::WaitingFor;
+use crate::model::Adoption;
 use crate::model::CertificateEntry;
+use crate::model::CredentialKind;
 use crate::model::CredentialSpec;
 use crate::model::CredentialStatus;
 use crate::model::KeyId;
+use crate::model::ListedKind;
 use crate::model::OldCredential;
 use crate::model::OwnCredential;
 use crate::model::Retire;
@@ -47,7 +50,8 @@ pub(super) fn steps(
         }
         let Some(reason) = reason(input, policy, spec, &own, observed) else { continue };
         reasons.push(reason);
-        steps.push(rotate(input, policy, spec, &own, reason));
+        let adopted = adopted(input, policy, spec, observed);
+        steps.push(rotate(input, policy, spec, &own, adopted, reason));
     }
 }
 
@@ -88,11 +92,47 @@ fn is_gone(current: &OwnCredential, now: Timestamp, observed: &ObservedIntegrati
     !listed && now.duration_since(current.start) > STALE_READ
 }
 
+/// Adopted credentials that the next rotation of `spec` replaces. One that outlives the new credential's own successor
+/// is left to that one: a rotation must not stay open for so long.
+fn adopted(
+    input: &PlanInput<'_>,
+    policy: &Policy,
+    spec: &CredentialSpec,
+    observed: &ObservedIntegration,
+) -> Vec<OldCredential> {
+    let is_certificate = |spec: &CredentialSpec| matches!(spec.kind, CredentialKind::Certificate(_));
+    let end = input.now.checked_add(spec.lifetime).unwrap_or(Timestamp::MAX);
+    let successor_due = end.checked_sub(spec.rotate_before).unwrap_or(input.now);
+    // What no slot of the policy names belongs to the first of its kind.
+    let first = policy.credentials.iter().find(|other| is_certificate(other) == is_certificate(spec));
+    let is_first = first.is_some_and(|first| first.slot == spec.slot);
+    let belongs = |adoption: &&Adoption| {
+        let named = policy.credentials.iter().any(|other| Some(&other.slot) == adoption.slot.as_ref());
+        (adoption.credential == ListedKind::Certificate) == is_certificate(spec)
+            && if named { adoption.slot.as_ref() == Some(&spec.slot) } else { is_first }
+    };
+    observed
+        .adopted
+        .iter()
+        .filter(belongs)
+        .filter(|adoption| adoption.end < successor_due)
+        .map(|adoption| OldCredential {
+            key_id: adoption.key_id.clone(),
+            end: adoption.end,
+            thumbprint: adoption.thumbprint.clone(),
+            hint: adoption.hint.clone(),
+            replaced: false,
+            adopted: true,
+        })
+        .collect()
+}
+
 fn rotate(
     input: &PlanInput<'_>,
     policy: &Policy,
     spec: &CredentialSpec,
     own: &[&OwnCredential],
+    adopted: Vec<OldCredential>,
     reason: Reason,
 ) -> Step {
     let old: Vec<OldCredential> = own
@@ -104,11 +144,15 @@ fn rotate(
             thumbprint: own.thumbprint.clone(),
             hint: own.hint.clone(),
             replaced: own.status == CredentialStatus::Old,
+            adopted: false,
         })
+        .chain(adopted)
         .collect();
     let end = old.iter().filter(|old| !old.replaced).map(|old| old.end).max();
     let retire_not_before = end.map(|end| match spec.retire {
         Retire::AtExpiry => end,
+        // What was adopted leaves at its own end.
+        Retire::AfterOverlap if old.iter().all(|old| old.adopted) => end,
         Retire::AfterOverlap => input.now.checked_add(spec.overlap).unwrap_or(end),
     });
     Step::Rotate {
@@ -136,12 +180,13 @@ fn foreign(policy: &Policy, observed: &ObservedIntegration, plan: &mut Plan) {
     let certificates = app.certificates.iter().map(|e| (&e.key_id, e.display_name.as_deref(), e.end, "certificate"));
     for (key_id, name, end, word) in secrets.chain(certificates).filter(|(key_id, ..)| !own(key_id)) {
         let name = name.unwrap_or("without a name");
+        let fate = match observed.adopted.iter().find(|adoption| adoption.key_id == *key_id) {
+            Some(adoption) => format!("was adopted by {}; it leaves after its own end", adoption.by),
+            None => "was made by somebody else; left alone".to_owned(),
+        };
         plan.notes.push(Note {
             integration: policy.name.clone(),
-            text: format!(
-                "{word} {name:?} ({key_id}, to {}) was made by somebody else; left alone",
-                end.strftime("%Y-%m-%d")
-            ),
+            text: format!("{word} {name:?} ({key_id}, to {}) {fate}", end.strftime("%Y-%m-%d")),
         });
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::Adoption;
 use crate::model::AppObserved;
 use crate::model::AppSpec;
 use crate::model::CredentialSpec;
@@ -58,6 +59,8 @@ pub struct ObservedIntegration {
     pub own: Vec<OwnCredential>,
     /// Rotations that are not finished.
     pub rotations: Vec<Rotation>,
+    /// Credentials of others on the application that a named person adopted for this integration.
+    pub adopted: Vec<Adoption>,
 }
 
 /// What was seen of everything.

@@ -49,6 +49,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
         Event::Failed { .. }
             | Event::AttemptSeen { .. }
             | Event::AttemptSwept { .. }
+            | Event::AdoptionEnded { .. }
             | Event::CallAmbiguous { .. }
             | Event::ProbeRefused { .. }
             | Event::ProbeInconclusive { .. }
@@ -143,15 +144,13 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::Confirmed => step(r, &[State::Delivered], State::Confirmed),
         Event::ReceiptVoided { handoff, delivery } => voided(r, handoff, delivery),
         Event::Renewed => renewed(r),
+        Event::AdoptionEnded { key_id } => adoption_ended(r, key_id),
         Event::RetireIntended { key_ids } => {
             intend(r, key_ids)?;
             step(r, &[State::Confirmed, State::Delivered, State::Verified], State::RetireIntent)
         }
         Event::ExpiredIntended { key_ids } => intend(r, key_ids),
-        Event::RemovalSent { key_id } => {
-            removal(r, key_id)?.sent = Some(at);
-            Some(())
-        }
+        Event::RemovalSent { key_id } => removal(r, key_id).map(|removal| removal.sent = Some(at)),
         Event::RemovalSeen { key_id, present } => removal_seen(r, key_id, *present, at),
         Event::Superseded => step(r, &[State::Verified, State::Delivered], State::SupersededUnconfirmed),
         Event::Finished => finish(r, at),
@@ -223,12 +222,13 @@ fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()
 
 fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
-    attempt.unseen = match (present, attempt.unseen) {
-        (true, _) => None,
-        (false, Some((first, _))) => Some((first, at)),
-        (false, None) => Some((at, at)),
-    };
+    attempt.unseen = absence(present, attempt.unseen, at);
     Some(())
+}
+
+/// First and latest of the reads in a row that did not show it.
+fn absence(present: bool, so_far: Option<(Timestamp, Timestamp)>, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    if present { None } else { Some((so_far.map_or(at, |(first, _)| first), at)) }
 }
 
 fn attached(r: &mut Rotation, fresh: &Fresh, at: Timestamp) -> Option<()> {
@@ -336,6 +336,7 @@ fn renewed(r: &mut Rotation) -> Option<()> {
         thumbprint: fresh.thumbprint,
         hint: fresh.hint,
         replaced: true,
+        adopted: false,
     });
     r.deliveries.clear();
     r.confirmations.clear();
@@ -356,6 +357,14 @@ fn intend(r: &mut Rotation, key_ids: &[KeyId]) -> Option<()> {
     Some(())
 }
 
+/// D5: what is intended is decided.
+fn adoption_ended(r: &mut Rotation, key_id: &KeyId) -> Option<()> {
+    let free = removal(r, key_id).is_none();
+    let at = r.old.iter().position(|old| old.adopted && old.key_id == *key_id).filter(|_| free)?;
+    r.old.remove(at);
+    Some(())
+}
+
 fn removal<'a>(r: &'a mut Rotation, key_id: &KeyId) -> Option<&'a mut Removal> {
     r.removals.iter_mut().find(|removal| removal.key_id == *key_id)
 }
@@ -364,11 +373,7 @@ fn removal_seen(r: &mut Rotation, key_id: &KeyId, present: bool, at: Timestamp) 
     let removal = removal(r, key_id)?;
     let sent = removal.sent?;
     removal.looked = Some(at);
-    removal.absent = match (present, removal.absent) {
-        (true, _) => None,
-        (false, Some((first, _))) => Some((first, at)),
-        (false, None) => Some((at, at)),
-    };
+    removal.absent = absence(present, removal.absent, at);
     // Still listed long after it was removed: no stale read any more. Send it again.
     if present && at.duration_since(sent) >= SETTLE {
         removal.sent = None;

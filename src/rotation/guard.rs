@@ -10,10 +10,12 @@ use super::fold::may_still_land;
 use super::numbers::MARGIN;
 use super::numbers::SKEW;
 use crate::model::AmbiguousCall;
+use crate::model::ConfirmMethod;
 use crate::model::Confirmation;
 use crate::model::Handoff;
 use crate::model::HandoffStatus;
 use crate::model::KeyId;
+use crate::model::OldCredential;
 use crate::model::Proof;
 use crate::model::Retire;
 use crate::model::Rotation;
@@ -82,12 +84,27 @@ pub fn expired(rotation: &Rotation, clocks: Clocks, rules: Rules) -> Vec<KeyId> 
 }
 
 /// The credentials that a removal may ever name: replaced by this rotation, not retained, not yet intended.
-pub fn removable(rotation: &Rotation) -> impl Iterator<Item = &crate::model::OldCredential> {
+pub fn removable(rotation: &Rotation) -> impl Iterator<Item = &OldCredential> {
     rotation.old.iter().filter(|old| {
         !rotation.spec.retain.contains(&old.key_id)
             && !rotation.removals.iter().any(|removal| removal.key_id == old.key_id)
             && rotation.fresh.as_ref().is_none_or(|fresh| fresh.key_id != old.key_id)
     })
+}
+
+/// Whether `old` leaves when it ends and not before. What was adopted may have consumers that nobody listed: only a
+/// sign-in report, which sees them all, lets it leave earlier.
+pub fn leaves_at_own_end(rotation: &Rotation, old: &OldCredential) -> bool {
+    rotation.spec.retire == Retire::AtExpiry
+        || (old.adopted && rotation.spec.confirm.method != ConfirmMethod::SignInReport)
+}
+
+/// When the next of those that leave at their own end has ended, by its own date.
+pub fn next_own_end(rotation: &Rotation) -> Option<Timestamp> {
+    removable(rotation)
+        .filter(|old| !old.replaced && leaves_at_own_end(rotation, old))
+        .filter_map(|old| old.end.checked_add(MARGIN).ok())
+        .min()
 }
 
 /// Everything of I2's first form that is not yet true. Empty means that RETIRE_INTENT may be committed.

@@ -30,7 +30,6 @@ use crate::model::IssuerKind;
 use crate::model::KeyId;
 use crate::model::Outcome;
 use crate::model::Prove;
-use crate::model::Retire;
 use crate::model::Rotation;
 use crate::model::SinkId;
 use crate::model::State;
@@ -46,6 +45,8 @@ pub struct View<'a> {
     pub secrets_present: Option<usize>,
     /// The hand-offs of this rotation.
     pub handoffs: &'a [Handoff],
+    /// What is adopted right now on this application; ADOPT is read again before every removal (S5).
+    pub adopted: &'a [KeyId],
     /// When the youngest ambiguous PATCH on this application was sent, by any rotation.
     pub patch_in_flight: Option<Timestamp>,
     /// Earliest instant at which the calendar allows staging.
@@ -130,6 +131,9 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
     if r.is_finished() {
         return Next::Finished;
+    }
+    if let Some(old) = guard::removable(r).find(|old| old.adopted && !view.adopted.contains(&old.key_id)) {
+        return Next::Record(Event::AdoptionEnded { key_id: old.key_id.clone() });
     }
     if let Some(superseded) = superseded(r, view) {
         return superseded;
@@ -395,15 +399,15 @@ fn confirmed(r: &Rotation, view: &View<'_>) -> Next {
     // What has ended needs no other condition (I2, second form); else a successor that ended as well, in a long
     // downtime, would hold this rotation open for ever.
     let all_expired = guard::removable(r).all(|old| expired.contains(&old.key_id));
-    if !expired.is_empty() && (r.spec.retire == Retire::AtExpiry || all_expired) {
+    let by_overlap = guard::removable(r).any(|old| !guard::leaves_at_own_end(r, old));
+    if !expired.is_empty() && (!by_overlap || all_expired) {
         if view.retire_from > now {
             return Next::Wait(Some(view.retire_from), Waiting::Calendar);
         }
         return Next::Record(Event::RetireIntended { key_ids: expired });
     }
-    if r.spec.retire == Retire::AtExpiry {
-        let next_end = guard::removable(r).filter(|old| !old.replaced).map(|old| old.end + MARGIN).min();
-        return match next_end {
+    if !by_overlap {
+        return match guard::next_own_end(r) {
             Some(end) => Next::Wait(Some(later(end, now)), Waiting::Overlap),
             // Only values that were replaced before anybody confirmed are left: carried over to the next rotation.
             None => finish_or_settle(r, view),
@@ -433,8 +437,7 @@ fn settling(r: &Rotation, view: &View<'_>) -> Next {
     if !expired.is_empty() {
         return Next::Record(Event::ExpiredIntended { key_ids: expired });
     }
-    if r.spec.retire == Retire::AtExpiry
-        && let Some(end) = guard::removable(r).filter(|old| !old.replaced).map(|old| old.end + MARGIN).min()
+    if let Some(end) = guard::next_own_end(r)
         && r.removals.iter().all(|removal| removal.is_settled(SETTLE))
     {
         return Next::Wait(Some(later(end, view.clocks.local)), Waiting::Overlap);

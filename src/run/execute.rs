@@ -1,9 +1,7 @@
 //! Carries out a plan: provisioning at once, rotations by writing them into the journal; the loop advances them.
 
 use crate::model::Entry;
-use crate::model::Probes;
 use crate::model::Rotation;
-use crate::model::State;
 use crate::plan::Change;
 use crate::plan::Observed;
 use crate::plan::Plan;
@@ -33,30 +31,17 @@ impl Engine {
             let id = self.ports.store.next_rotation(self.fence).await?;
             let reason = serde_json::to_value(reason).unwrap_or_default();
             let rotation = Rotation {
-                id,
-                integration: change.integration.clone(),
-                title: change.title.clone(),
-                app: app.clone(),
                 capped: *capped,
-                spec: (**spec).clone(),
                 reason: reason.as_str().unwrap_or_default().to_owned(),
-                planned: self.now(),
-                version: 1,
-                state: State::Planned,
                 old: old.clone(),
-                attempts: Vec::new(),
-                forgotten: 0,
-                fresh: None,
-                request: None,
-                pre_image: Vec::new(),
-                accepted: None,
-                probes: Probes::default(),
-                deliveries: Vec::new(),
-                confirmations: Vec::new(),
-                removals: Vec::new(),
-                ambiguous: Vec::new(),
-                failure: None,
-                finished: None,
+                ..Rotation::planned(
+                    id,
+                    change.integration.clone(),
+                    change.title.clone(),
+                    app.clone(),
+                    (**spec).clone(),
+                    self.now(),
+                )
             };
             let mut commit = self.blank();
             commit.entries.push(Entry {

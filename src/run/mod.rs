@@ -5,6 +5,7 @@
 //! next due instant. `apply` and `serve` sleep until then; `demo` and `simulate` jump there.
 
 mod act;
+mod adoption;
 mod around;
 pub mod codes;
 mod deliver;

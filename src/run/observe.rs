@@ -13,6 +13,7 @@ use crate::plan::ObservedIntegration;
 use crate::ports::Directory;
 use crate::ports::PortError;
 use crate::ports::Store;
+use crate::run::adoption;
 use crate::run::setup::FarClock;
 use crate::run::setup::RunError;
 
@@ -57,6 +58,7 @@ pub async fn observe(
         };
         if let Some(app) = &app {
             look(directory, far, app, &mut seen, &mut observed.requests).await?;
+            seen.adopted = adoption::adopted(store, app, &target.name, seen.app.as_ref()).await?;
         }
         seen.record =
             record.or_else(|| app.map(|app| IntegrationRecord { name: target.name.clone(), app, consented: None }));

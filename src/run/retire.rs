@@ -64,7 +64,8 @@ impl Engine {
             if let Some(until) = self.old_key_in_use(r).await? {
                 return Ok(Some(until));
             }
-            let key_ids = guard::removable(r).map(|old| old.key_id.clone()).collect();
+            let leaving = guard::removable(r).filter(|old| !guard::leaves_at_own_end(r, old));
+            let key_ids = leaving.map(|old| old.key_id.clone()).collect();
             self.commit(r, &Event::RetireIntended { key_ids }, self.blank()).await?;
             return Ok(None);
         }
@@ -90,9 +91,13 @@ impl Engine {
                 self.commit(r, &Event::RemovalSent { key_id: key_id.clone() }, self.blank()).await?;
                 return Ok(None);
             }
+        }
+        // Taking an adoption back comes too late once the removal is intended (D5): the rotation's own record counts.
+        let adopted = r.old.iter().any(|old| old.adopted && old.key_id == *key_id);
+        if own.is_empty() && !adopted {
             let problem = Problem {
                 code: "R030".into(),
-                summary: format!("{key_id} is not in the journal as ours; it is not removed"),
+                summary: format!("{key_id} is neither ours by the journal nor adopted; it is not removed"),
                 fix: None,
                 request_id: None,
             };

@@ -13,6 +13,7 @@ use crate::ports::PortError;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Orphan;
 use crate::run::act::Acted;
+use crate::run::adoption;
 use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::setup::RunError;
@@ -43,7 +44,12 @@ impl Engine {
             }
             return Ok(());
         }
+        let adopted = adoption::on(self.ports.store.as_ref(), &app.object_id).await?;
         for orphan in orphan::orphans(&instance, rotations, seen, self.options.rules) {
+            // A name that looks like ours is no ownership: what a person adopted is in use.
+            if adopted.iter().any(|adoption| adoption.key_id == orphan.key_id) {
+                continue;
+            }
             let Some(rotation) = rotations.iter().find(|r| r.id == orphan.rotation) else { continue };
             self.sweep_one(app, rotation, &orphan).await?;
         }

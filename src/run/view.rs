@@ -38,11 +38,13 @@ impl Engine {
             ),
             None => (now, now),
         };
+        let adopted = self.adopted(rotation).await?;
         let view = View {
             instance: &instance,
             clocks,
             secrets_present,
             handoffs: &handoffs,
+            adopted: &adopted,
             patch_in_flight,
             stage_from,
             retire_from,

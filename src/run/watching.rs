@@ -53,4 +53,16 @@ pub const WATCHING: &[(&str, &str, &str, &str)] = &[
         "--set takes KEY=VALUE with a key of the file.",
         "Write the key as in the file: app.display_name.",
     ),
+    (
+        "U035",
+        "not adopted",
+        "`adopt --take-back` names the key id of a credential that somebody adopted, and the store has no such record.",
+        "`everkey history` has who adopted what.",
+    ),
+    (
+        "U036",
+        "too late to take back",
+        "A rotation has committed to removing the credential; a removal that was sent may still land.",
+        "`everkey history show` has the rotation; whoever uses the credential needs the new one.",
+    ),
 ];

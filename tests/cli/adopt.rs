@@ -171,3 +171,18 @@ fn a_policy_is_copied_with_other_values() {
     world.run(&["new", "--from", "reapit", "--set", "name=third"]).fails(64, "U002", &["reapit-lead-imports"]);
     assert!(!world.policy("third").exists() && !world.path().join("third.toml").exists());
 }
+
+#[test]
+fn an_adoption_can_be_taken_back_by_its_key_id() {
+    let world = world();
+    let adopted = world.run(&["adopt", "Lead \"sync\"", "-o", "json"]).exits(0).json();
+    let key_id = adopted["results"][0]["key_ids"][0].as_str().unwrap().to_owned();
+    let back = world.run(&["adopt", "--take-back", &key_id, "--by", "r.khan@contoso.example"]).exits(0);
+    back.says(&format!("{key_id} is no longer adopted: everkey leaves it alone."));
+    let history = world.history();
+    assert!(
+        history.contains(&format!("took back {key_id}")) && history.contains("r.khan@contoso.example"),
+        "{history}"
+    );
+    world.run(&["adopt", "--take-back", &key_id]).fails(64, "U035", &["is not adopted"]);
+}

@@ -33,6 +33,11 @@ fn effects() -> Vec<Effect> {
     ]
 }
 
+/// The next POST to `path` has no answer, and takes effect twenty seconds later.
+pub fn late(path: &str) -> Fault {
+    fault(("POST", path), &Effect::DelayEffect { seconds: 20 }, 1)
+}
+
 fn fault((method, path): Call<'_>, effect: &Effect, count: u32) -> Fault {
     Fault { count, effect: effect.clone(), method: Some(method.to_owned()), path_contains: path.to_owned() }
 }

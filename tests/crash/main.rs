@@ -2,6 +2,7 @@
 //! the process is killed at every boundary, calls fail in every way, rules are broken on purpose. Whatever
 //! happens, nobody loses access, no secret is lost, no orphan stays, nobody else's credential is touched.
 
+mod adopted;
 mod breaker;
 mod campaign;
 mod faults;

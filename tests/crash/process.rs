@@ -17,6 +17,7 @@ use everkey::model::IntegrationName;
 use everkey::model::TenantId;
 use everkey::model::ValueName;
 use everkey::ports::Directory;
+use everkey::ports::Fence;
 use everkey::ports::Sinks;
 use everkey::ports::Store;
 use everkey::ports::TokenEndpoint;
@@ -47,6 +48,7 @@ const PERSON: &str = "priya.shah@contoso.example";
 pub struct Process<'a> {
     pub breaker: Arc<Breaker>,
     pub engine: Engine,
+    pub fence: Fence,
     pub store: Arc<dyn Store>,
     pub world: &'a World,
 }
@@ -101,7 +103,7 @@ impl<'a> Process<'a> {
             tenant: "contoso".into(),
         };
         let engine = Engine::new(ports, fence, options, Arc::new(Quiet), breaker.stop()).concerning(&world.policies);
-        Self { breaker, engine, store: inner, world }
+        Self { breaker, engine, fence, store: inner, world }
     }
 
     /// One tick, then what the person does. Gives when to go on.

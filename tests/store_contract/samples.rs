@@ -16,7 +16,6 @@ use everkey::model::KeepPrivateKey;
 use everkey::model::Notice;
 use everkey::model::NoticeKind;
 use everkey::model::OwnCredential;
-use everkey::model::Probes;
 use everkey::model::Prove;
 use everkey::model::Reader;
 use everkey::model::Retire;
@@ -44,47 +43,33 @@ pub fn app() -> AppRef {
 }
 
 pub fn rotation(id: u64, slot: &str) -> Rotation {
+    let spec = CredentialSpec {
+        slot: slot.into(),
+        kind: CredentialKind::ClientSecret,
+        description: "Reapit".into(),
+        lifetime: SignedDuration::from_hours(24 * 180),
+        rotate_before: SignedDuration::from_hours(24 * 60),
+        overlap: SignedDuration::from_hours(24 * 14),
+        retry_budget: SignedDuration::from_hours(24 * 7),
+        consumer_refresh: SignedDuration::from_hours(1),
+        min_life: SignedDuration::from_hours(24),
+        retain: Vec::new(),
+        prove: Prove::Required,
+        keep_private_key: KeepPrivateKey::UntilReplaced,
+        retire: Retire::AfterOverlap,
+        sinks: Vec::new(),
+        confirm: ConfirmSpec { method: ConfirmMethod::Overlap, consumer_use_interval: None },
+    };
     Rotation {
-        id: RotationId(id),
-        integration: "reapit-lead-imports".into(),
-        title: "Reapit lead imports".into(),
-        app: app(),
-        capped: false,
-        spec: CredentialSpec {
-            slot: slot.into(),
-            kind: CredentialKind::ClientSecret,
-            description: "Reapit".into(),
-            lifetime: SignedDuration::from_hours(24 * 180),
-            rotate_before: SignedDuration::from_hours(24 * 60),
-            overlap: SignedDuration::from_hours(24 * 14),
-            retry_budget: SignedDuration::from_hours(24 * 7),
-            consumer_refresh: SignedDuration::from_hours(1),
-            min_life: SignedDuration::from_hours(24),
-            retain: Vec::new(),
-            prove: Prove::Required,
-            keep_private_key: KeepPrivateKey::UntilReplaced,
-            retire: Retire::AfterOverlap,
-            sinks: Vec::new(),
-            confirm: ConfirmSpec { method: ConfirmMethod::Overlap, consumer_use_interval: None },
-        },
         reason: "none-fresh".into(),
-        planned: now(),
-        version: 1,
-        state: State::Planned,
-        old: Vec::new(),
-        attempts: Vec::new(),
-        forgotten: 0,
-        fresh: None,
-        request: None,
-        pre_image: Vec::new(),
-        accepted: None,
-        probes: Probes::default(),
-        deliveries: Vec::new(),
-        confirmations: Vec::new(),
-        removals: Vec::new(),
-        ambiguous: Vec::new(),
-        failure: None,
-        finished: None,
+        ..Rotation::planned(
+            RotationId(id),
+            "reapit-lead-imports".into(),
+            "Reapit lead imports".into(),
+            app(),
+            spec,
+            now(),
+        )
     }
 }
 

@@ -24,7 +24,7 @@ pub struct WatchArgs {
 #[derive(Args, Debug)]
 pub struct AdoptArgs {
     /// Display name or client id of an application
-    #[arg(value_name = "NAME|APP-ID", required_unless_present = "all")]
+    #[arg(value_name = "NAME|APP-ID", required_unless_present_any = ["all", "take_back"])]
     pub name: Option<String>,
     /// Every application with credentials that has no policy yet
     #[arg(long, env = "EVERKEY_ALL", conflicts_with = "name")]
@@ -32,6 +32,9 @@ pub struct AdoptArgs {
     /// With --all: only where a credential ends within this time (`90d`)
     #[arg(long, env = "EVERKEY_EXPIRING", value_name = "DUR", requires = "all")]
     pub expiring: Option<String>,
+    /// Take the adoption of one credential back, before everkey removes it
+    #[arg(long, env = "EVERKEY_TAKE_BACK", value_name = "KEY-ID", conflicts_with_all = ["all", "name"])]
+    pub take_back: Option<String>,
     /// Project manager: gets the plain mails
     #[arg(long, env = "EVERKEY_PM", value_name = "EMAIL")]
     pub pm: Option<String>,

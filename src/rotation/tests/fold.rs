@@ -43,6 +43,10 @@ fn standing(state: State) -> Rotation {
         fresh: begun.then(fresh),
         removals: if leaves { vec![gone] } else { Vec::new() },
         finished: (state == State::Done).then(|| at(203)),
+        old: vec![
+            OldCredential { key_id: "theirs".into(), adopted: true, ..confirmed().old[0].clone() },
+            confirmed().old[0].clone(),
+        ],
         ..confirmed()
     }
 }
@@ -97,6 +101,9 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::Confirmed, to(&[Delivered], Confirmed)),
         (Event::ReceiptVoided { handoff: "h-1".into(), delivery: delivery("file", at(3)) }, Vec::new()),
         (Event::Renewed, to(&[Verified, Delivered, Confirmed], Planned)),
+        (Event::AdoptionEnded { key_id: "theirs".into() }, anywhere.clone()),
+        // What everkey made is nobody's to take back.
+        (Event::AdoptionEnded { key_id: "old".into() }, Vec::new()),
         (Event::RetireIntended { key_ids: old() }, to(&[Verified, Delivered, Confirmed], RetireIntent)),
         (Event::ExpiredIntended { key_ids: old() }, anywhere.clone()),
         (Event::RemovalSent { key_id: "old".into() }, stay(&[RetireIntent, Done, SupersededUnconfirmed])),
@@ -220,4 +227,14 @@ fn a_step_that_succeeds_ends_the_failures_and_looking_around_does_not() {
     assert_eq!((failure.count, failure.since), (2, at(1)));
     assert!(after(&twice, &Event::AttemptSeen { number: 1, present: true }, at(3)).unwrap().failure.is_some());
     assert!(after(&twice, &Event::ProbeAccepted { request_id: None }, at(3)).unwrap().failure.is_none());
+}
+
+#[test]
+fn an_adoption_ends_before_its_removal_is_intended_or_never() {
+    let ended = Event::AdoptionEnded { key_id: "theirs".into() };
+    let r = standing(State::Confirmed);
+    let left = after(&r, &ended, at(300)).unwrap();
+    assert_eq!(left.old.iter().map(|old| old.key_id.as_str()).collect::<Vec<_>>(), ["old"]);
+    let intended = after(&r, &Event::ExpiredIntended { key_ids: vec!["theirs".into()] }, at(300)).unwrap();
+    assert!(after(&intended, &ended, at(301)).is_err(), "a removal that was sent may still land");
 }

@@ -13,7 +13,9 @@ use crate::rotation::View;
 use crate::rotation::Waiting;
 use crate::rotation::certificate_due;
 use crate::rotation::guard::Clocks;
+use crate::rotation::guard::leaves_at_own_end;
 use crate::rotation::next;
+use crate::rotation::numbers::MARGIN;
 
 fn mins(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
@@ -237,4 +239,55 @@ fn the_certificate_is_due_before_overlap_and_retries_run_short() {
     assert_eq!(certificate_due(&keyed(IssuerKind::Csr)), Some(at(24 * (30 - 14))));
     let first = Rotation { old: Vec::new(), ..keyed(IssuerKind::Csr) };
     assert_eq!(certificate_due(&first), None);
+}
+
+/// [`confirmed`], which also replaces what somebody adopted; that one ends at hour 1000.
+fn adopting(method: ConfirmMethod) -> Rotation {
+    let mut r = confirmed();
+    r.spec.confirm.method = method;
+    r.old.push(OldCredential { key_id: "theirs".into(), end: at(1000), adopted: true, ..r.old[0].clone() });
+    r
+}
+
+#[test]
+fn what_was_adopted_leaves_at_its_own_end_and_not_with_the_overlap() {
+    let theirs = [KeyId::from("theirs")];
+    let see = |now| View { adopted: &theirs, ..view(now) };
+    let r = adopting(ConfirmMethod::TokenRequest);
+    // Ours goes with the overlap; the guard names who.
+    assert_eq!(next(&r, &see(at(171))), Next::Do(Action::PassGuard));
+    assert!(!leaves_at_own_end(&r, &r.old[0]) && leaves_at_own_end(&r, &r.old[1]));
+    let mut gone = Rotation { state: State::RetireIntent, ..r.clone() };
+    let removal =
+        Removal { key_id: "old".into(), sent: Some(at(171)), looked: Some(at(172)), absent: Some((at(171), at(172))) };
+    gone.removals = vec![removal];
+    let end = at(1000) + MARGIN;
+    assert_eq!(next(&gone, &see(at(200))), Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap));
+    let expired = Next::Record(Event::ExpiredIntended { key_ids: theirs.to_vec() });
+    assert_ne!(next(&gone, &see(end)), expired, "at the very end of the margin");
+    assert_eq!(next(&gone, &see(end + mins(1))), expired);
+
+    // Alone, it is all that the rotation waits for.
+    let mut alone = r;
+    alone.old.remove(0);
+    assert_eq!(next(&alone, &see(at(171))), Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap));
+    let intended = Next::Record(Event::RetireIntended { key_ids: theirs.to_vec() });
+    assert_eq!(next(&alone, &see(end + mins(1))), intended);
+
+    // The report sees every consumer: on its evidence it may go with the others.
+    let r = adopting(ConfirmMethod::SignInReport);
+    assert!(!leaves_at_own_end(&r, &r.old[1]));
+}
+
+#[test]
+fn an_adoption_that_was_taken_back_is_noticed_before_anything_else_happens() {
+    let r = adopting(ConfirmMethod::TokenRequest);
+    let ended = Next::Record(Event::AdoptionEnded { key_id: "theirs".into() });
+    for now in [at(3), at(171), at(1000) + MARGIN + mins(1)] {
+        assert_eq!(next(&r, &view(now)), ended);
+    }
+    let mut intended = Rotation { state: State::RetireIntent, ..r };
+    intended.removals = vec![Removal { key_id: "theirs".into(), sent: None, looked: None, absent: None }];
+    let remove = Next::Do(Action::Remove("theirs".into()));
+    assert_eq!(next(&intended, &view(at(1002))), remove, "too late: it is decided");
 }
