@@ -13,6 +13,7 @@ use crate::outside::Outside;
 
 /// The boundaries of one process.
 pub struct Breaker {
+    fail_at: Option<usize>,
     kill_at: Option<usize>,
     killed: Notify,
     outside: Arc<Outside>,
@@ -22,9 +23,16 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// Kills, or asks to stop, at the boundary of this number, counted from 1; never without one.
-    pub fn new(outside: Arc<Outside>, kill_at: Option<usize>, stop_at: Option<usize>) -> Arc<Self> {
+    /// Kills, asks to stop, or lets the journal fail, at the boundary of this number, counted from 1; never without
+    /// one.
+    pub fn new(
+        outside: Arc<Outside>,
+        kill_at: Option<usize>,
+        stop_at: Option<usize>,
+        fail_at: Option<usize>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            fail_at,
             kill_at,
             killed: Notify::new(),
             outside,
@@ -54,6 +62,12 @@ impl Breaker {
             self.killed.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+
+    /// A boundary of the journal; whether its disk fails here.
+    pub async fn disk(&self, what: &str) -> bool {
+        self.point(what).await;
+        self.fail_at == Some(self.passed.lock().unwrap().len())
     }
 
     /// Returns once the process is dead.

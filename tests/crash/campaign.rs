@@ -12,7 +12,7 @@ use crate::world::Ended;
 use crate::world::World;
 
 /// A world grows older with every rotation; after so many a new one takes its place.
-const ROTATIONS_PER_WORLD: usize = 20;
+pub const ROTATIONS_PER_WORLD: usize = 20;
 
 /// The violations at one point, or nothing.
 fn check(kind: Kind, what: &str, point: usize, at: Option<&String>, violations: &[String]) {

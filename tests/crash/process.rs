@@ -56,7 +56,7 @@ pub struct Process<'a> {
 impl<'a> Process<'a> {
     /// Starts everkey in `world`; it dies at the boundary `kill_at`.
     pub async fn start(world: &'a World, kill_at: Option<usize>, rules: Rules) -> Self {
-        let breaker = Breaker::new(Arc::clone(&world.outside), kill_at, world.stops_at());
+        let breaker = Breaker::new(Arc::clone(&world.outside), kill_at, world.stops_at(), world.fails_at());
         let inner: Arc<dyn Store> = Arc::new(open(world).await);
         let fence = inner.acquire("crash test", world.clock.now()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(Broken { breaker: Arc::clone(&breaker), inner: Arc::clone(&inner) });

@@ -39,11 +39,14 @@ fn about(commit: &Commit) -> String {
 }
 
 impl Broken<dyn Store> {
-    async fn write<R>(&self, what: &str, call: impl Future<Output = R>) -> R {
-        self.breaker.point(&format!("before {what}")).await;
+    async fn write<R>(&self, what: &str, call: impl Future<Output = Stored<R>>) -> Stored<R> {
+        let failed = || Err(StoreError::Failed("Input/output error (os error 5)".into()));
+        if self.breaker.disk(&format!("before {what}")).await {
+            return failed();
+        }
         let answer = call.await;
-        self.breaker.point(&format!("after {what}")).await;
-        answer
+        // What is on the disk may be there all the same.
+        if self.breaker.disk(&format!("after {what}")).await { failed() } else { answer }
     }
 }
 

@@ -55,6 +55,7 @@ pub struct World {
     in_hand: Mutex<BTreeSet<String>>,
     idle: AtomicBool,
     stop_at: Mutex<Option<usize>>,
+    fail_at: Mutex<Option<usize>>,
 }
 
 /// How a run ended.
@@ -85,6 +86,7 @@ impl World {
             in_hand: Mutex::default(),
             idle: AtomicBool::new(false),
             stop_at: Mutex::default(),
+            fail_at: Mutex::default(),
         }
     }
 
@@ -128,6 +130,15 @@ impl World {
 
     pub fn stops_at(&self) -> Option<usize> {
         *self.stop_at.lock().unwrap()
+    }
+
+    /// The journal of the next lives fails at this boundary, if it is one of its own.
+    pub fn fail_at(&self, point: Option<usize>) {
+        *self.fail_at.lock().unwrap() = point;
+    }
+
+    pub fn fails_at(&self) -> Option<usize> {
+        *self.fail_at.lock().unwrap()
     }
 
     /// What the journal says of every rotation.
@@ -198,6 +209,8 @@ impl World {
             let due = match process.step(&asked).await {
                 Ok(due) => due,
                 Err(RunError::Stopped) => return Ended::Open,
+                // The journal failed: the process ends, and says so.
+                Err(RunError::Store(_)) if self.fails_at().is_some() => return Ended::Died,
                 Err(error) => panic!("{error}"),
             };
             self.outside.look("after a tick");
