@@ -7,6 +7,10 @@ mod care;
 mod contract;
 #[path = "store_contract/crash.rs"]
 mod crash;
+#[path = "support/eio.rs"]
+mod eio;
+#[path = "store_contract/failing.rs"]
+mod failing;
 #[path = "store_contract/faults.rs"]
 mod faults;
 #[path = "store_contract/records.rs"]

@@ -26,6 +26,7 @@ mod json_form;
 mod mails;
 mod output;
 mod plans;
+mod quick_start;
 mod reading;
 mod rotate;
 mod secrets;

@@ -5,8 +5,12 @@
 
 mod crash;
 mod disks;
+#[path = "../support/eio.rs"]
+mod eio;
+mod failing;
 mod files;
 mod files_guarded;
 mod json_edit;
 mod json_file;
+mod stages;
 mod support;

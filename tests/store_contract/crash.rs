@@ -25,7 +25,7 @@ use crate::sqlite::Place;
 use crate::sqlite::key;
 
 /// Names the store to a child; a test binary that finds it is a child.
-const STORE: &str = "EVERKEY_TEST_STORE";
+pub const STORE: &str = "EVERKEY_TEST_STORE";
 
 /// The store to work on, in a child.
 #[expect(clippy::disallowed_methods, reason = "the parent speaks to the child through its environment")]
@@ -47,7 +47,7 @@ pub fn child(place: &Place, name: &str, prefix: &str) -> Command {
 }
 
 /// The commit of number `id`: one of everything and a value of several pages, in place of the value before.
-fn numbered(id: u64, before: Option<u64>) -> Commit {
+pub fn numbered(id: u64, before: Option<u64>) -> Commit {
     let mut commit = one_of_everything(id);
     commit.seal.push(seal_item(&format!("{id}/1/pfx"), &"p".repeat(20_000)));
     commit.destroy.extend(before.map(|before| SealId(format!("{before}/1/pfx"))));
@@ -69,7 +69,7 @@ async fn commit_for_ever(path: PathBuf) {
 }
 
 /// Which numbers are there; each must be there with all of its parts.
-async fn whole_commits(store: &Sqlite) -> Vec<u64> {
+pub async fn whole_commits(store: &Sqlite) -> Vec<u64> {
     let rotations = store.rotations(&IntegrationName::from("reapit-lead-imports")).await.unwrap();
     let there: Vec<u64> = rotations.iter().map(|rotation| rotation.id.0).collect();
     let credentials = store.credentials(None).await.unwrap();
