@@ -7,4 +7,5 @@
 
 mod support;
 
+mod azure_identity;
 mod msal;
