@@ -12,6 +12,8 @@ use super::directory::KeyConduct;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
+    /// Every delta round begins with an empty page that has a nextLink.
+    pub delta_empty_page: bool,
     /// PATCH keyCredentials: an echoed entry whose `key` is null keeps its bytes. If not, it is lost.
     pub echo_null_keeps_key: bool,
     /// PATCH keyCredentials: a new entry keeps the keyId that the client wrote.
@@ -28,6 +30,7 @@ pub struct Quirks {
 impl Default for Quirks {
     fn default() -> Self {
         Self {
+            delta_empty_page: false,
             echo_null_keeps_key: true,
             honours_client_key_id: true,
             read_flapping: false,

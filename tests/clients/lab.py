@@ -59,6 +59,10 @@ class Lab:
         secret = self.must("POST", f"/applications/{app['id']}/addPassword")["secretText"]
         return {"id": app["id"], "app_id": app["appId"], "principal": principal["id"], "secret": secret}
 
+    def seed(self, seed):
+        """What others have in the tenant: see `POST /_emulator/seed`."""
+        requests.post(f"{self.url}/_emulator/seed", json=seed, timeout=60).raise_for_status()
+
     def register(self, app, *certificates):
         self.must("PATCH", f"/applications/{app['id']}", {"keyCredentials": [one.entry() for one in certificates]})
 

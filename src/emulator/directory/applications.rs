@@ -76,6 +76,11 @@ impl Directory {
         self.applications.values().filter(|application| application.deleted.is_none())
     }
 
+    /// All applications by object id, those in the bin too.
+    pub fn all_applications(&self) -> impl Iterator<Item = &Application> + Clone {
+        self.applications.values()
+    }
+
     /// All deleted applications that are not yet purged.
     pub fn deleted_applications(&self) -> impl Iterator<Item = &Application> {
         self.applications.values().filter(|application| application.deleted.is_some())

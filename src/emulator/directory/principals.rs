@@ -74,6 +74,11 @@ impl Directory {
         self.principals.values().filter(|principal| principal.deleted.is_none())
     }
 
+    /// All service principals by object id, those of applications in the bin too.
+    pub fn all_principals(&self) -> impl Iterator<Item = &ServicePrincipal> + Clone {
+        self.principals.values()
+    }
+
     /// The name a service principal is shown with.
     pub fn principal_name(&self, principal: &ServicePrincipal) -> String {
         let own = self.application_by_app_id(principal.app_id).map(|application| application.display_name.clone());

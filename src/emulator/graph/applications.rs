@@ -39,9 +39,11 @@ fn collection(request: &mut Request<'_>) -> Answer {
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;
             let (root, call) = (request.root(), request.call);
+            let empty_page = request.tenant.quirks.delta_empty_page;
             let mut deltas = std::mem::take(&mut request.tenant.deltas);
             let view = request.tenant.view(call.now);
-            let answer = delta::answer(call, &root, "applications", &mut deltas, &view, view.applications());
+            let source = delta::Source { call, collection: "applications", directory: &view, empty_page, root: &root };
+            let answer = source.answer(&mut deltas, view.all_applications());
             drop(view);
             request.tenant.deltas = deltas;
             answer

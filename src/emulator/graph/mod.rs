@@ -1,6 +1,7 @@
 //! Microsoft Graph, `/v1.0` and `/beta`: who calls, which route, what it may do.
 
 mod applications;
+mod batch;
 mod caller;
 mod credentials;
 mod deleted;
@@ -71,6 +72,7 @@ fn route(tenant: &mut Tenant, call: &Call) -> Answer {
     let first = path.segments.first().map(|segment| segment.name.clone()).unwrap_or_default();
     let mut request = Request { call, caller, path, tenant };
     match first.as_str() {
+        "$batch" => batch::route(&mut request),
         "applications" => applications::route(&mut request),
         "directory" => deleted::route(&mut request),
         "oauth2permissiongrants" => grants::route(&mut request),

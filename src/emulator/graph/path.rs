@@ -81,6 +81,8 @@ impl Segment {
     }
 
     fn parse(raw: String) -> Result<Self, Problem> {
+        // The SDKs shorten the namespace of a type: `deletedItems/graph.application`.
+        let raw = raw.strip_prefix("graph.").map(|rest| format!("microsoft.graph.{rest}")).unwrap_or(raw);
         let Some((name, rest)) = raw.split_once('(') else {
             return Ok(Self { key: None, name: raw.to_ascii_lowercase(), raw });
         };

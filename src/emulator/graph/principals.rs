@@ -53,9 +53,12 @@ fn collection(request: &mut Request<'_>) -> Answer {
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;
             let (root, call) = (request.root(), request.call);
+            let empty_page = request.tenant.quirks.delta_empty_page;
             let mut deltas = std::mem::take(&mut request.tenant.deltas);
             let view = request.tenant.view(call.now);
-            let answer = delta::answer(call, &root, "servicePrincipals", &mut deltas, &view, view.principals());
+            let source =
+                delta::Source { call, collection: "servicePrincipals", directory: &view, empty_page, root: &root };
+            let answer = source.answer(&mut deltas, view.all_principals());
             drop(view);
             request.tenant.deltas = deltas;
             answer
