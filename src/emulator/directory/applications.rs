@@ -201,6 +201,7 @@ impl Directory {
             return Err(Refusal::invalid("Property api.requestedAccessTokenVersion is invalid."));
         }
         let uris = application.property("identifierUris");
+        self.check_audience_policy(application)?;
         let taken = self.applications().filter(|other| other.id != application.id).any(|other| {
             let others = other.property("identifierUris");
             uris.as_array().into_iter().flatten().any(|uri| others.as_array().is_some_and(|all| all.contains(uri)))

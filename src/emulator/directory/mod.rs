@@ -3,6 +3,7 @@
 //!
 //! It keeps salted hashes and three-character hints of client secrets, never the secrets.
 
+mod app_policies;
 mod applications;
 mod assertions;
 mod grants;
@@ -28,6 +29,9 @@ use serde_json::Map;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::app_policies::AppPolicies;
+pub use self::app_policies::AppPolicy;
+pub use self::app_policies::TenantPolicy;
 pub use self::applications::Application;
 pub use self::assertions::Presented;
 pub use self::assertions::Verdict;
@@ -48,6 +52,7 @@ pub use self::permissions::permissions_of;
 pub use self::principals::ServicePrincipal;
 pub(crate) use self::properties::application_properties;
 pub(crate) use self::properties::principal_properties;
+pub use self::refusal::Breach;
 pub use self::refusal::Refusal;
 pub use self::seed::Seed;
 pub use self::seed::SeedApplication;
@@ -69,6 +74,8 @@ pub struct Directory {
     domain: String,
     entropy: Entropy,
     grants: BTreeMap<String, PermissionGrant>,
+    #[serde(default)]
+    policies: AppPolicies,
     principals: BTreeMap<Uuid, ServicePrincipal>,
     sign_ins: BTreeMap<Uuid, SignIn>,
     tenant_id: Uuid,
@@ -120,6 +127,7 @@ impl Directory {
             tenant_id: entropy.uuid(),
             entropy,
             grants: BTreeMap::new(),
+            policies: AppPolicies::default(),
             principals: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
             users: BTreeMap::new(),

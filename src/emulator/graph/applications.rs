@@ -11,6 +11,7 @@ use super::delta;
 use super::entity::application_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::policies;
 use super::problem::Answer;
 use super::query::Query;
 use super::wire::Source;
@@ -83,6 +84,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (_, "") => Err(Problem::method(request.call)),
+        (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
         (_, rest) => {
             let action = rest.to_owned();

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Problem;
 use super::Request;
+use super::path::guid;
 use super::problem::Answer;
 use super::wire::Source;
 use crate::emulator::call::Reply;
@@ -54,10 +55,6 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         (_, [unknown, ..]) => Err(Problem::unknown_segment(unknown)),
         (_, []) => Err(Problem::unknown_segment("directory")),
     }
-}
-
-fn guid(text: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
 }
 
 fn deleted<'a>(request: &'a Request<'_>, id: Uuid) -> Result<&'a Application, Problem> {

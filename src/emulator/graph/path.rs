@@ -49,9 +49,6 @@ impl Path {
     /// `None` when it names the collection itself.
     pub(super) fn address(&self) -> Result<Option<(Address, usize)>, Problem> {
         let Some(collection) = self.segments.first() else { return Ok(None) };
-        let guid = |text: &str| {
-            Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
-        };
         if let Some((property, value)) = &collection.key {
             let address = match property.as_str() {
                 "appid" => Address::AppId(guid(value)?),
@@ -93,6 +90,11 @@ impl Segment {
         let key = (property.trim().to_ascii_lowercase(), value.replace("''", "'"));
         Ok(Self { key: Some(key), name: name.to_ascii_lowercase(), raw: raw.clone() })
     }
+}
+
+/// The id that a segment is.
+pub(super) fn guid(text: &str) -> Result<Uuid, Problem> {
+    Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
 }
 
 /// Percent-decodes one segment. The form decoder does it once the characters that mean something to it

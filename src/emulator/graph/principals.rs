@@ -14,6 +14,7 @@ use super::entity;
 use super::entity::principal_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::policies;
 use super::problem::Answer;
 use super::query::Query;
 use super::roles;
@@ -123,6 +124,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (_, "") => Err(Problem::method(call)),
+        (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
         (_, rest) if rest.starts_with("approle") => roles::route(request, id, used),
         (&Method::GET, "oauth2permissiongrants") => {
