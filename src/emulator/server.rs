@@ -206,12 +206,15 @@ fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Opera
     if let Some(dir) = &options.dir {
         files::create_dir(dir)?;
         if let Some((mut directory, operator)) = files::load(dir)? {
-            directory.rekey(options.seed);
+            directory.resume(options.seed);
             return Ok((directory, operator));
         }
     }
     let mut directory = Directory::new(options.seed, now);
     let operator = Operator::create(&mut directory, now)?;
+    directory
+        .sow_crowd(options.seed_apps, now)
+        .map_err(|refusal| EmulatorError::crypto("seeded applications", format!("{refusal:?}")))?;
     if let Some(dir) = &options.dir {
         files::write_operator(dir, &operator)?;
     }

@@ -286,8 +286,11 @@ impl Directory {
             Some(policy) => (policy.id, &policy.restrictions),
             None => {
                 let tenant = Some(&self.policies.tenant).filter(|tenant| tenant.is_enabled)?;
-                let of_kind =
-                    if is_application { &tenant.application_restrictions } else { &tenant.service_principal_restrictions };
+                let of_kind = if is_application {
+                    &tenant.application_restrictions
+                } else {
+                    &tenant.service_principal_restrictions
+                };
                 (tenant.id, of_kind)
             }
         };

@@ -6,6 +6,7 @@
 mod app_policies;
 mod applications;
 mod assertions;
+mod crowd;
 mod grants;
 mod keys;
 mod passwords;
@@ -20,6 +21,8 @@ mod seed;
 mod sign_ins;
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ops::Bound;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -71,6 +74,8 @@ pub type Properties = Map<String, Value>;
 pub struct Directory {
     applications: BTreeMap<Uuid, Application>,
     assignments: BTreeMap<String, AppRoleAssignment>,
+    #[serde(skip)]
+    by_app_id: ByAppId,
     domain: String,
     entropy: Entropy,
     grants: BTreeMap<String, PermissionGrant>,
@@ -81,6 +86,13 @@ pub struct Directory {
     tenant_id: Uuid,
     #[serde(default)]
     users: BTreeMap<Uuid, User>,
+}
+
+/// Object ids by client id. An entry may outlive its object: who looks up must look.
+#[derive(Clone, Debug, Default)]
+struct ByAppId {
+    applications: HashMap<Uuid, Uuid>,
+    principals: HashMap<Uuid, Uuid>,
 }
 
 /// The credentials of an application or of a service principal.
@@ -123,6 +135,7 @@ impl Directory {
         let mut directory = Self {
             applications: BTreeMap::new(),
             assignments: BTreeMap::new(),
+            by_app_id: ByAppId::default(),
             domain: "contoso.example".to_owned(),
             tenant_id: entropy.uuid(),
             entropy,
@@ -143,9 +156,14 @@ impl Directory {
         &self.domain
     }
 
-    /// Continues the stream of ids of `seed` after a reload (see [`Entropy`]).
-    pub fn rekey(&mut self, seed: u64) {
+    /// Takes up work after a reload: the stream of ids of `seed` goes on (see [`Entropy`]), and what is looked up is
+    /// found again.
+    pub fn resume(&mut self, seed: u64) {
         self.entropy.rekey(seed);
+        self.by_app_id = ByAppId {
+            applications: self.applications.values().map(|one| (one.app_id, one.id)).collect(),
+            principals: self.principals.values().map(|one| (one.app_id, one.id)).collect(),
+        };
     }
 
     /// The tenant's id.
@@ -166,4 +184,9 @@ impl Directory {
         let principal = self.principals.get_mut(&holder).filter(|one| one.deleted.is_none());
         principal.map(|principal| &mut principal.credentials).ok_or_else(|| Refusal::no_object(holder))
     }
+}
+
+/// Everything after `after`, or everything.
+fn beyond<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

@@ -11,6 +11,7 @@ use super::delta;
 use super::entity::application_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::path::object_id;
 use super::policies;
 use super::problem::Answer;
 use super::query::Query;
@@ -35,7 +36,8 @@ fn collection(request: &mut Request<'_>) -> Answer {
             request.caller.need_read()?;
             let root = request.root();
             let view = request.tenant.view(request.call.now);
-            Source { call: request.call, collection: "applications", root: &root }.page(&view, view.applications())
+            Source { call: request.call, collection: "applications", root: &root }
+                .page(&view, &|after| Box::new(view.applications_after(object_id(after))))
         }
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;

@@ -168,7 +168,7 @@ fn call(outer: &Call, version: &str, item: &Item) -> Option<Call> {
 
 fn shown(id: &str, reply: Reply) -> Value {
     let mut headers = Map::new();
-    for (name, value) in &reply.headers {
+    for (name, value) in reply.headers.iter().filter(|(name, _)| name != header::CONTENT_TYPE) {
         headers.insert(name.as_str().to_owned(), json!(value));
     }
     let body = match reply.body {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Problem;
 use super::Request;
 use super::path::guid;
+use super::path::object_id;
 use super::problem::Answer;
 use super::wire::Source;
 use crate::emulator::call::Reply;
@@ -24,7 +25,7 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         (&Method::GET, ["deleteditems", "microsoft.graph.application"]) => {
             request.caller.need_read()?;
             let view = request.tenant.view(call.now);
-            source.page(&view, view.deleted_applications())
+            source.page(&view, &|after| Box::new(view.deleted_applications_after(object_id(after))))
         }
         (&Method::GET, ["deleteditems", id]) => {
             let id = guid(id)?;

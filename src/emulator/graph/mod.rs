@@ -17,6 +17,7 @@ mod problem;
 mod query;
 mod reports;
 mod roles;
+mod search;
 mod wire;
 
 use axum::http::HeaderName;
@@ -32,6 +33,7 @@ use self::problem::Answer;
 use self::problem::Problem;
 use super::call::Call;
 use super::call::Reply;
+use super::call::ReplyBody;
 use super::tenant::Tenant;
 
 /// One request being answered.
@@ -84,11 +86,22 @@ fn route(tenant: &mut Tenant, call: &Call) -> Answer {
     }
 }
 
+/// The type of everything that Graph says (entra-contract 2.1).
+const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+/// Which machine answered; clients log it.
+const DIAGNOSTIC: &str =
+    r#"{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#;
+
 fn dressed(reply: Reply, call: &Call) -> Reply {
     let request_id = call.request_id.to_string();
     let client = call.header("client-request-id").map_or_else(|| request_id.clone(), str::to_owned);
+    let reply = match reply.body {
+        ReplyBody::Json(_) => reply.with(header::CONTENT_TYPE, JSON),
+        _ => reply,
+    };
     let reply = reply
         .with(HeaderName::from_static("request-id"), request_id)
+        .with(HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC)
         .with(HeaderName::from_static("client-request-id"), client)
         .with(HeaderName::from_static("x-ms-resource-unit"), "1")
         .with(HeaderName::from_static("odata-version"), "4.0")

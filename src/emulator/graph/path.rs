@@ -97,6 +97,11 @@ pub(super) fn guid(text: &str) -> Result<Uuid, Problem> {
     Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
 }
 
+/// The object id in a skip token that we gave.
+pub(super) fn object_id(after: Option<&str>) -> Option<Uuid> {
+    after.and_then(|after| Uuid::parse_str(after).ok())
+}
+
 /// Percent-decodes one segment. The form decoder does it once the characters that mean something to it
 /// alone are out of its way.
 fn decode(segment: &str) -> String {

@@ -14,6 +14,7 @@ use super::entity;
 use super::entity::principal_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::path::object_id;
 use super::policies;
 use super::problem::Answer;
 use super::query::Query;
@@ -49,7 +50,8 @@ fn collection(request: &mut Request<'_>) -> Answer {
             request.caller.need_read()?;
             let root = request.root();
             let view = request.tenant.view(call.now);
-            Source { call, collection: "servicePrincipals", root: &root }.page(&view, view.principals())
+            Source { call, collection: "servicePrincipals", root: &root }
+                .page(&view, &|after| Box::new(view.principals_after(object_id(after))))
         }
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;
@@ -132,7 +134,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             let root = request.root();
             let view = request.tenant.view(call.now);
             let source = Source { call, collection: "oauth2PermissionGrants", root: &root };
-            source.page(&view, view.grants().filter(|grant| grant.client_id == id))
+            source.page(&view, &|after| Box::new(view.grants_after(after).filter(move |grant| grant.client_id == id)))
         }
         (&Method::POST, "addtokensigningcertificate" | "microsoft.graph.addtokensigningcertificate") => {
             add_token_signing_certificate(request, id)
