@@ -27,3 +27,5 @@ mod persistence;
 mod policies;
 #[path = "emulator/queries.rs"]
 mod queries;
+#[path = "emulator/send_mail.rs"]
+mod send_mail;

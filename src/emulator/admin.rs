@@ -10,6 +10,7 @@ use serde_json::json;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Seed;
+use super::mail::CaughtMail;
 use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
@@ -25,6 +26,10 @@ struct Own {
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {
         (&Method::GET, "clock") => Reply::json(StatusCode::OK, json!({"now": call.now, "manual": tenant.manual_clock})),
+        (&Method::GET, "mails") => {
+            let shown = |mail: &CaughtMail| json!({"from": mail.from, "to": mail.to, "data": String::from_utf8_lossy(&mail.data)});
+            Reply::json(StatusCode::OK, json!({"mails": tenant.mails().map(shown).collect::<Vec<_>>()}))
+        }
         (&Method::GET, "quirks") => shown(&tenant.quirks),
         (&Method::GET, "state") => shown(&tenant.directory),
         (&Method::POST, "quirks") => read::<Quirks>(call).map_or_else(refused, |quirks| {

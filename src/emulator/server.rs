@@ -23,6 +23,7 @@ use super::directory::Directory;
 use super::files;
 use super::jws::Signer;
 use super::line::Lines;
+use super::mail::CaughtMail;
 use super::operator::Operator;
 use super::options::Options;
 use super::quirks::Fault;
@@ -143,6 +144,11 @@ impl Emulator {
         tenant.settle(now);
         tenant.before_write(now);
         work(&mut tenant.directory, now)
+    }
+
+    /// The mails sent through Graph, oldest first.
+    pub fn mails(&self) -> Vec<CaughtMail> {
+        self.shared.lock().mails().cloned().collect()
     }
 
     /// Changes how the service misbehaves, from the next request on.

@@ -63,6 +63,7 @@ pub use self::seed::SeedCredential;
 pub use self::seed::SeedPerson;
 pub use self::seed::SeedPrincipal;
 pub use self::sign_ins::SignIn;
+pub use self::sign_ins::Use;
 use super::entropy::Entropy;
 
 /// The properties of an object as a client writes them.
@@ -107,6 +108,18 @@ pub struct Credentials {
     pub removed_keys: Vec<Removed<KeyCredential>>,
     /// Client secrets that were removed lately.
     pub removed_passwords: Vec<Removed<PasswordCredential>>,
+}
+
+impl Credentials {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.keys.len() + self.passwords.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A credential that is gone from the directory, and since when.

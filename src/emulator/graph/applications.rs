@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use axum::http::StatusCode;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Problem;
@@ -118,6 +119,10 @@ fn update(request: &mut Request<'_>, address: &Address, found: Option<Uuid>) -> 
     let call = request.call;
     if let Some(id) = found {
         request.caller.need_write(&request.tenant.directory, id)?;
+        if let Some(keys) = written.get("keyCredentials").and_then(Value::as_array) {
+            let secrets = request.tenant.directory.credentials(id).map_or(0, |held| held.passwords.len());
+            credentials::need_room(request, secrets + keys.len())?;
+        }
         let conduct = request.tenant.quirks.key_conduct();
         request.tenant.before_write(call.now);
         request.tenant.directory.update_application(id, written, conduct, call.now)?;

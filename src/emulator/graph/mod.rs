@@ -9,6 +9,7 @@ mod delta;
 mod entity;
 mod filter;
 mod grants;
+mod mails;
 mod owners;
 mod path;
 mod policies;
@@ -82,6 +83,7 @@ fn route(tenant: &mut Tenant, call: &Call) -> Answer {
         "reports" => reports::route(&mut request),
         "serviceprincipals" => principals::route(&mut request),
         "subscriptions" => Ok(wire::nothing(&request.root(), "subscriptions")),
+        "users" => mails::route(&mut request),
         _ => Err(Problem::unknown_segment(&first)),
     }
 }
