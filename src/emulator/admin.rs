@@ -22,6 +22,27 @@ struct Own {
     owner: uuid::Uuid,
 }
 
+/// The routes, for whoever looks around at `/_emulator/`.
+const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "clock", "the clock"),
+    ("GET", "mails", "mails sent through Graph"),
+    ("GET", "quirks", "how the service misbehaves"),
+    ("GET", "state", "the tenant; secrets as salted hashes and hints"),
+    ("POST", "faults", "the next requests that match fail in one way"),
+    ("POST", "own", "makes somebody an owner"),
+    ("POST", "quirks", "changes how the service misbehaves"),
+    ("POST", "seed", "puts in what others have"),
+    ("DELETE", "faults", "takes all faults back"),
+];
+
+/// Answers `/_emulator/`.
+pub fn index() -> Reply {
+    let rows = ROUTES
+        .iter()
+        .map(|(method, name, what)| json!({"method": method, "path": format!("/_emulator/{name}"), "what": what}));
+    Reply::json(StatusCode::OK, json!({"routes": rows.collect::<Vec<_>>()}))
+}
+
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {

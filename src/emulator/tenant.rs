@@ -117,6 +117,7 @@ impl Tenant {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
             (Some("v1.0" | "beta"), _) => graph::answer(self, call),
+            (Some("_emulator"), None) => admin::index(),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {

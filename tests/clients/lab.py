@@ -63,6 +63,10 @@ class Lab:
         """What others have in the tenant: see `POST /_emulator/seed`."""
         requests.post(f"{self.url}/_emulator/seed", json=seed, timeout=60).raise_for_status()
 
+    def mails(self):
+        """What was sent through Graph."""
+        return requests.get(f"{self.url}/_emulator/mails", timeout=30).json()["mails"]
+
     def register(self, app, *certificates):
         self.must("PATCH", f"/applications/{app['id']}", {"keyCredentials": [one.entry() for one in certificates]})
 

@@ -23,13 +23,26 @@ from msgraph.generated.applications.item.remove_key.remove_key_post_request_body
 from msgraph.generated.applications.item.remove_password.remove_password_post_request_body import (
     RemovePasswordPostRequestBody,
 )
+from msgraph.generated.models.app_credential_restriction_type import AppCredentialRestrictionType
+from msgraph.generated.models.app_management_application_configuration import AppManagementApplicationConfiguration
+from msgraph.generated.models.app_management_policy import AppManagementPolicy
 from msgraph.generated.models.app_role_assignment import AppRoleAssignment
 from msgraph.generated.models.application import Application
+from msgraph.generated.models.body_type import BodyType
+from msgraph.generated.models.custom_app_management_configuration import CustomAppManagementConfiguration
+from msgraph.generated.models.email_address import EmailAddress
+from msgraph.generated.models.internet_message_header import InternetMessageHeader
+from msgraph.generated.models.item_body import ItemBody
 from msgraph.generated.models.key_credential import KeyCredential
+from msgraph.generated.models.message import Message
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.password_credential import PasswordCredential
+from msgraph.generated.models.password_credential_configuration import PasswordCredentialConfiguration
+from msgraph.generated.models.recipient import Recipient
 from msgraph.generated.models.reference_create import ReferenceCreate
 from msgraph.generated.models.service_principal import ServicePrincipal
+from msgraph.generated.models.tenant_app_management_policy import TenantAppManagementPolicy
+from msgraph.generated.users.item.send_mail.send_mail_post_request_body import SendMailPostRequestBody
 from msgraph_core.requests.batch_request_content import BatchRequestContent
 from msgraph_core.requests.batch_request_item import BatchRequestItem
 from msgraph_core.tasks import PageIterator
@@ -270,8 +283,78 @@ async def consent(client, lab):
     }
 
 
+async def policies(client, lab):
+    """The tenant's policy, and one of an application's own, met by addPassword."""
+    default = client.policies.default_app_management_policy
+    shown = await default.get()
+    # A timedelta would go over the wire as Python prints it; a text goes as it is.
+    rule = PasswordCredentialConfiguration(restriction_type=AppCredentialRestrictionType.PasswordLifetime, max_lifetime="P180D")
+    restrictions = AppManagementApplicationConfiguration(password_credentials=[rule])
+    await default.patch(TenantAppManagementPolicy(is_enabled=True, application_restrictions=restrictions))
+    app = await client.applications.post(Application(display_name="sdk, bound"))
+    one = client.applications.by_application_id(app.id)
+    two_years = await refused(one.add_password.post(AddPasswordPostRequestBody()))
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=100)
+    wish = AddPasswordPostRequestBody(password_credential=PasswordCredential(end_date_time=soon))
+    short = await refused(one.add_password.post(wish))
+    blocked = PasswordCredentialConfiguration(restriction_type=AppCredentialRestrictionType.PasswordAddition)
+    own = await client.policies.app_management_policies.post(
+        AppManagementPolicy(
+            display_name="no secrets",
+            is_enabled=True,
+            restrictions=CustomAppManagementConfiguration(password_credentials=[blocked]),
+        )
+    )
+    link = f"{lab.url}/v1.0/policies/appManagementPolicies/{own.id}"
+    await one.app_management_policies.ref.post(ReferenceCreate(odata_id=link))
+    attached = (await one.app_management_policies.get()).value
+    by_type = await refused(one.add_password.post(wish))
+    item = client.policies.app_management_policies.by_app_management_policy_id(own.id)
+    applies = (await item.applies_to.get()).value
+    await one.app_management_policies.by_app_management_policy_id(own.id).ref.delete()
+    await item.delete()
+    await default.patch(TenantAppManagementPolicy(is_enabled=False))
+    free = await refused(one.add_password.post(AddPasswordPostRequestBody()))
+    return {
+        "default": [shown.is_enabled, shown.id],
+        "two years": two_years,
+        "a hundred days": short["status"],
+        "attached": [[one.display_name, one.id == own.id] for one in attached],
+        "applies to": [one.id == app.id for one in applies],
+        "by type": by_type,
+        "free again": free["status"],
+    }
+
+
+async def mail(client, lab):
+    """A mail, and what the emulator caught of it."""
+    to = Recipient(email_address=EmailAddress(address="d.okoro@contoso.example"))
+    message = Message(
+        subject="by the SDK",
+        body=ItemBody(content_type=BodyType.Text, content="Hello"),
+        to_recipients=[to],
+        internet_message_headers=[InternetMessageHeader(name="x-everkey", value="1")],
+    )
+    send = client.users.by_user_id("everkey@contoso.example").send_mail
+    await send.post(SendMailPostRequestBody(message=message, save_to_sent_items=False))
+    caught = lab.mails()
+    stranger = client.users.by_user_id("nobody@elsewhere.example").send_mail
+    return {
+        "caught": [[one["from"], one["to"], "Subject: by the SDK" in one["data"]] for one in caught],
+        "unknown mailbox": await refused(stranger.post(SendMailPostRequestBody(message=message))),
+    }
+
+
+ROLES = [
+    "Application.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "Mail.Send",
+    "Policy.ReadWrite.ApplicationConfiguration",
+]
+
+
 async def walk(lab):
-    everything = lab.app("sdk admin", ["Application.ReadWrite.All", "AppRoleAssignment.ReadWrite.All"])
+    everything = lab.app("sdk admin", ROLES)
     client = client_of(lab, everything)
     bearer = lab.token(everything["app_id"], everything["secret"])
     nobody = client_of(lab, lab.app("sdk nobody"))
@@ -283,6 +366,8 @@ async def walk(lab):
         "delta": await delta(client, app),
         "batches": await batches(client, lab, bearer),
         "consent": await consent(client, lab),
+        "policies": await policies(client, lab),
+        "mail": await mail(client, lab),
         "no role": await refused(nobody.applications.get()),
         "no body": await refused(client.applications.post(Application(notes="no name"))),
     }

@@ -52,6 +52,25 @@ fn the_whole_walk_through_graph_is_what_the_documents_promise() {
             "taken away": 0,
         })
     );
+    assert_eq!(
+        seen["policies"],
+        json!({
+            "default": [false, "00000000-0000-0000-0000-000000000000"],
+            "two years": refusal(400, "CredentialInvalidLifetimeAsPerAppPolicy"),
+            "a hundred days": "accepted",
+            "attached": [["no secrets", true]],
+            "applies to": [true],
+            "by type": refusal(400, "CredentialTypeNotAllowedAsPerAppPolicy"),
+            "free again": "accepted",
+        })
+    );
+    assert_eq!(
+        seen["mail"],
+        json!({
+            "caught": [["everkey@contoso.example", ["d.okoro@contoso.example"], true]],
+            "unknown mailbox": refusal(404, "ErrorInvalidUser"),
+        })
+    );
     assert_eq!(seen["no role"], refusal(403, "Authorization_RequestDenied"));
     assert_eq!(seen["no body"], refusal(400, "Request_BadRequest"));
 }
