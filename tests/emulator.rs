@@ -13,6 +13,8 @@ mod applications;
 mod consent;
 #[path = "emulator/credentials.rs"]
 mod credentials;
+#[path = "emulator/crowd.rs"]
+mod crowd;
 #[path = "emulator/curl.rs"]
 mod curl;
 #[path = "emulator/hostile.rs"]
@@ -21,3 +23,9 @@ mod hostile;
 mod mail;
 #[path = "emulator/persistence.rs"]
 mod persistence;
+#[path = "emulator/policies.rs"]
+mod policies;
+#[path = "emulator/queries.rs"]
+mod queries;
+#[path = "emulator/send_mail.rs"]
+mod send_mail;

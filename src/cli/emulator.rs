@@ -34,6 +34,7 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     let mut options = Options::new(clock);
     options.dir = Some(args.dir.clone());
     options.listen = listen;
+    (options.seed, options.seed_apps) = (args.seed, args.seed_apps as usize);
     if let Some(policies) = &cli.global.policy {
         options.policies.clone_from(policies);
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Seed;
+use super::mail::CaughtMail;
 use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
@@ -21,10 +22,35 @@ struct Own {
     owner: uuid::Uuid,
 }
 
+/// The routes, for whoever looks around at `/_emulator/`.
+const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "clock", "the clock"),
+    ("GET", "mails", "mails sent through Graph"),
+    ("GET", "quirks", "how the service misbehaves"),
+    ("GET", "state", "the tenant; secrets as salted hashes and hints"),
+    ("POST", "faults", "the next requests that match fail in one way"),
+    ("POST", "own", "makes somebody an owner"),
+    ("POST", "quirks", "changes how the service misbehaves"),
+    ("POST", "seed", "puts in what others have"),
+    ("DELETE", "faults", "takes all faults back"),
+];
+
+/// Answers `/_emulator/`.
+pub fn index() -> Reply {
+    let rows = ROUTES
+        .iter()
+        .map(|(method, name, what)| json!({"method": method, "path": format!("/_emulator/{name}"), "what": what}));
+    Reply::json(StatusCode::OK, json!({"routes": rows.collect::<Vec<_>>()}))
+}
+
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {
         (&Method::GET, "clock") => Reply::json(StatusCode::OK, json!({"now": call.now, "manual": tenant.manual_clock})),
+        (&Method::GET, "mails") => {
+            let shown = |mail: &CaughtMail| json!({"from": mail.from, "to": mail.to, "data": String::from_utf8_lossy(&mail.data)});
+            Reply::json(StatusCode::OK, json!({"mails": tenant.mails().map(shown).collect::<Vec<_>>()}))
+        }
         (&Method::GET, "quirks") => shown(&tenant.quirks),
         (&Method::GET, "state") => shown(&tenant.directory),
         (&Method::POST, "quirks") => read::<Quirks>(call).map_or_else(refused, |quirks| {

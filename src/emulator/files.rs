@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::io::BufWriter;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,6 +19,7 @@ use p12_keystore::PrivateKey;
 use p12_keystore::PrivateKeyChain;
 use serde::Deserialize;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -65,23 +67,21 @@ pub struct Saved {
 #[derive(Serialize)]
 struct StateOut<'a> {
     schema: &'static str,
-    #[serde(flatten)]
-    saved: Saved,
+    clock: Timestamp,
+    listen: SocketAddr,
     operator: &'a Operator,
     directory: &'a Directory,
 }
 
 #[derive(Deserialize)]
 struct StateIn {
-    #[serde(flatten)]
-    saved: Saved,
     operator: Operator,
     directory: Directory,
 }
 
 /// What the last run in `dir` left behind; `None` when there was none.
 pub fn saved(dir: &Path) -> Result<Option<Saved>, EmulatorError> {
-    Ok(read_state(dir)?.map(|state| state.saved))
+    read_state(dir)
 }
 
 /// Makes the directory, with its parents.
@@ -91,7 +91,7 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), EmulatorError> {
 
 /// The tenant and operator of the last run.
 pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator)>, EmulatorError> {
-    let Some(state) = read_state(dir)? else { return Ok(None) };
+    let Some(state) = read_state::<StateIn>(dir)? else { return Ok(None) };
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(EmulatorError::file("read", path))
@@ -109,10 +109,14 @@ pub(super) fn save(
     now: Timestamp,
 ) -> Result<(), EmulatorError> {
     let path = dir.join(STATE);
-    let state =
-        StateOut { schema: "everkey.emulator-state/v1", saved: Saved { clock: now, listen }, operator, directory };
-    let text = serde_json::to_vec(&state).map_err(|source| EmulatorError::State { path, source })?;
-    write(dir, STATE, &text)
+    let state = StateOut { schema: "everkey.emulator-state/v1", clock: now, listen, operator, directory };
+    // Written as it is made: a large tenant is not in memory a second time.
+    write_by(dir, STATE, |file| {
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer(&mut out, &state)
+            .map_err(|source| EmulatorError::State { path: path.clone(), source })?;
+        out.flush().map_err(EmulatorError::file("write", &path))
+    })
 }
 
 /// Writes the operator's credential, as PEM, PFX and secret, and the key that seals everkey's store.
@@ -233,7 +237,7 @@ fn full(path: &Path) -> Result<PathBuf, EmulatorError> {
     absolute(path).map_err(EmulatorError::file("find", path))
 }
 
-fn read_state(dir: &Path) -> Result<Option<StateIn>, EmulatorError> {
+fn read_state<T: DeserializeOwned>(dir: &Path) -> Result<Option<T>, EmulatorError> {
     let path = dir.join(STATE);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -245,9 +249,18 @@ fn read_state(dir: &Path) -> Result<Option<StateIn>, EmulatorError> {
 
 /// Writes a file beside its place and moves it there; readable by its owner only.
 fn write(dir: &Path, name: &str, content: &[u8]) -> Result<(), EmulatorError> {
+    write_by(dir, name, |file| file.write_all(content).map_err(EmulatorError::file("write", dir.join(name))))
+}
+
+fn write_by(
+    dir: &Path,
+    name: &str,
+    fill: impl FnOnce(&mut NamedTempFile) -> Result<(), EmulatorError>,
+) -> Result<(), EmulatorError> {
     let path = dir.join(name);
     let mut file = NamedTempFile::new_in(dir).map_err(EmulatorError::file("write", &path))?;
-    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(EmulatorError::file("write", &path))?;
+    fill(&mut file)?;
+    file.as_file().sync_all().map_err(EmulatorError::file("write", &path))?;
     file.persist(&path).map(drop).map_err(|error| EmulatorError::file("write", &path)(error.error))
 }
 

@@ -29,6 +29,8 @@ pub struct Options {
     /// Ids and secrets repeat for equal seeds; 0 means random ones. For simulations only: whoever knows
     /// the seed knows the secrets.
     pub seed: u64,
+    /// So many applications are in a new tenant; one that is loaded stays as it is.
+    pub seed_apps: usize,
     /// The certificate to serve with; one is made when absent. A mail catcher started first shares its.
     pub tls: Option<Tls>,
 }
@@ -66,6 +68,7 @@ impl Options {
             policies: PathBuf::from("policies"),
             quirks: Quirks::default(),
             seed: 0,
+            seed_apps: 0,
             tls: None,
         }
     }

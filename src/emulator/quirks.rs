@@ -12,6 +12,11 @@ use super::directory::KeyConduct;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
+    /// More credentials than this on one object are refused: its size is limited, not their number, and 600 is where
+    /// somebody met the limit.
+    pub credentials_max: usize,
+    /// Every delta round begins with an empty page that has a nextLink.
+    pub delta_empty_page: bool,
     /// PATCH keyCredentials: an echoed entry whose `key` is null keeps its bytes. If not, it is lost.
     pub echo_null_keeps_key: bool,
     /// PATCH keyCredentials: a new entry keeps the keyId that the client wrote.
@@ -20,6 +25,10 @@ pub struct Quirks {
     pub read_flapping: bool,
     /// Graph reads show the state of so long ago.
     pub read_lag: SignedDuration,
+    /// The sign-in report shows nothing younger than this.
+    pub report_lag: SignedDuration,
+    /// The sign-in report shows days, not instants.
+    pub report_rounds_to_day: bool,
     /// The token endpoint refuses a credential for so long after it was added, and accepts it for so
     /// long after it was removed.
     pub token_lag: SignedDuration,
@@ -28,10 +37,14 @@ pub struct Quirks {
 impl Default for Quirks {
     fn default() -> Self {
         Self {
+            credentials_max: 600,
+            delta_empty_page: false,
             echo_null_keeps_key: true,
             honours_client_key_id: true,
             read_flapping: false,
             read_lag: SignedDuration::ZERO,
+            report_lag: SignedDuration::ZERO,
+            report_rounds_to_day: false,
             token_lag: SignedDuration::ZERO,
         }
     }

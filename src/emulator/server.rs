@@ -23,6 +23,7 @@ use super::directory::Directory;
 use super::files;
 use super::jws::Signer;
 use super::line::Lines;
+use super::mail::CaughtMail;
 use super::operator::Operator;
 use super::options::Options;
 use super::quirks::Fault;
@@ -145,6 +146,11 @@ impl Emulator {
         work(&mut tenant.directory, now)
     }
 
+    /// The mails sent through Graph, oldest first.
+    pub fn mails(&self) -> Vec<CaughtMail> {
+        self.shared.lock().mails().cloned().collect()
+    }
+
     /// Changes how the service misbehaves, from the next request on.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.shared.lock().quirks = quirks;
@@ -206,12 +212,15 @@ fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Opera
     if let Some(dir) = &options.dir {
         files::create_dir(dir)?;
         if let Some((mut directory, operator)) = files::load(dir)? {
-            directory.rekey(options.seed);
+            directory.resume(options.seed);
             return Ok((directory, operator));
         }
     }
     let mut directory = Directory::new(options.seed, now);
     let operator = Operator::create(&mut directory, now)?;
+    directory
+        .sow_crowd(options.seed_apps, now)
+        .map_err(|refusal| EmulatorError::crypto("seeded applications", format!("{refusal:?}")))?;
     if let Some(dir) = &options.dir {
         files::write_operator(dir, &operator)?;
     }

@@ -1,5 +1,7 @@
 //! The emulated service without its socket: one tenant, its quirks, and which part answers a request.
 
+use std::collections::VecDeque;
+
 use axum::http::Method;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -14,8 +16,12 @@ use super::history::History;
 use super::history::View;
 use super::jws::Signer;
 use super::login;
+use super::mail::CaughtMail;
 use super::quirks::Faults;
 use super::quirks::Quirks;
+
+/// So many mails are remembered.
+const MAILS_KEPT: usize = 1000;
 
 /// Everything that a request can see or change. It lives behind one lock.
 pub struct Tenant {
@@ -34,6 +40,7 @@ pub struct Tenant {
     /// The key of our tokens.
     pub signer: Signer,
     delayed: Vec<Call>,
+    mails: VecDeque<CaughtMail>,
     history: History,
     stale_reads: u64,
 }
@@ -46,6 +53,7 @@ impl Tenant {
             deltas: graph::Deltas::default(),
             directory,
             faults: Faults::default(),
+            mails: VecDeque::new(),
             history: History::default(),
             manual_clock,
             port,
@@ -59,6 +67,19 @@ impl Tenant {
     pub fn answer(&mut self, call: &Call) -> Reply {
         self.settle(call.now);
         self.dispatch(call)
+    }
+
+    /// Keeps a mail that was sent through Graph; the oldest give way.
+    pub fn catch(&mut self, mail: CaughtMail) {
+        if self.mails.len() == MAILS_KEPT {
+            self.mails.pop_front();
+        }
+        self.mails.push_back(mail);
+    }
+
+    /// The mails sent through Graph, oldest first.
+    pub fn mails(&self) -> impl Iterator<Item = &CaughtMail> {
+        self.mails.iter()
     }
 
     /// Lets a request take effect later (its `now`), with nobody left to hear the answer.
@@ -96,6 +117,7 @@ impl Tenant {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
             (Some("v1.0" | "beta"), _) => graph::answer(self, call),
+            (Some("_emulator"), None) => admin::index(),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {

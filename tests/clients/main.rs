@@ -7,4 +7,7 @@
 
 mod support;
 
+mod azure_cli;
+mod azure_identity;
 mod msal;
+mod msgraph_sdk;

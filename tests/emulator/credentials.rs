@@ -216,3 +216,20 @@ async fn what_the_documents_leave_open_can_be_switched() {
     bench.graph("PATCH", &path, json!({"keyCredentials": [keys[0]]})).await.expect(204);
     assert_eq!(bench.graph("GET", &path, Value::Null).await.expect(200)["keyCredentials"], json!([]));
 }
+
+#[tokio::test]
+async fn an_object_holds_so_many_credentials_and_no_more() {
+    let bench = Bench::start().await;
+    let (id, _) = bench.app("full").await;
+    let mut quirks = bench.graph("GET", "/_emulator/quirks", Value::Null).await.expect(200);
+    assert_eq!(quirks["credentials_max"], 600);
+    quirks["credentials_max"] = json!(2);
+    bench.graph("POST", "/_emulator/quirks", quirks).await.expect(204);
+    let add = async || bench.graph("POST", &format!("/applications/{id}/addPassword"), Value::Null).await;
+    add().await.expect(200);
+    bench.register(&id, &Identity::valid_for(90)).await;
+    assert_eq!(add().await.failure(), (403, "Directory_ResourceSizeExceeded".to_owned()));
+    let entries = json!([Identity::valid_for(90).entry(), Identity::valid_for(90).entry()]);
+    let patched = bench.graph("PATCH", &format!("/applications/{id}"), json!({"keyCredentials": entries})).await;
+    assert_eq!(patched.failure(), (403, "Directory_ResourceSizeExceeded".to_owned()));
+}

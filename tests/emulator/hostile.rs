@@ -22,6 +22,17 @@ async fn secrets_of(bench: &Bench, id: &str) -> usize {
 }
 
 #[tokio::test]
+async fn the_emulators_own_routes_are_listed_and_each_of_them_is_there() {
+    let bench = Bench::start().await;
+    let listed = bench.graph("GET", "/_emulator/", Value::Null).await.expect(200);
+    for route in listed["routes"].as_array().unwrap() {
+        let (method, path) = (route["method"].as_str().unwrap(), route["path"].as_str().unwrap());
+        let answer = bench.graph(method, path, Value::Null).await;
+        assert_ne!(answer.status, 404, "{method} {path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn the_token_endpoint_lags_behind_in_both_directions() {
     let bench = Bench::start().await;
     bench.emulator.set_quirks(Quirks { token_lag: SignedDuration::from_secs(30), ..Quirks::default() });

@@ -249,3 +249,27 @@ async fn discovery_names_the_tenant_and_the_keys_check_tokens() {
     let missing = get("00000000-0000-4000-8000-00000000dead/v2.0/.well-known/openid-configuration").await;
     assert_eq!((missing.failure(), &missing.body["error"]), ((400, "90002".to_owned()), &json!("invalid_tenant")));
 }
+
+#[tokio::test]
+async fn the_sign_in_report_may_lag_and_may_show_days_only() {
+    let bench = Bench::start().await;
+    let client = bench.emulator.operator().client_id.to_string();
+    let mut quirks = bench.graph("GET", "/_emulator/quirks", Value::Null).await.expect(200);
+    let last = async || {
+        let report = bench.graph("GET", "/beta/reports/appCredentialSignInActivities", Value::Null).await.expect(200);
+        let mine = report["value"].as_array().unwrap().iter().find(|one| one["appId"] == client.as_str()).cloned();
+        mine.map(|one| one["signInActivity"]["lastSignInDateTime"].clone())
+    };
+    bench.advance(3000);
+    bench.operator_token().await;
+    assert_eq!(last().await, Some(json!("2026-11-20T09:50:00Z")));
+    quirks["report_lag"] = json!("PT1800S");
+    bench.graph("POST", "/_emulator/quirks", quirks.clone()).await.expect(204);
+    assert_eq!(last().await, Some(json!("2026-11-20T09:00:00Z")), "the younger one is not there yet");
+    quirks["report_rounds_to_day"] = json!(true);
+    bench.graph("POST", "/_emulator/quirks", quirks.clone()).await.expect(204);
+    assert_eq!(last().await, Some(json!("2026-11-20T00:00:00Z")));
+    quirks["report_lag"] = json!("PT72H");
+    bench.graph("POST", "/_emulator/quirks", quirks).await.expect(204);
+    assert_eq!(last().await, None);
+}

@@ -19,7 +19,7 @@ pub struct EmulatorArgs {
 pub enum EmulatorCommand {
     /// Serve it on loopback until stopped
     #[command(
-        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu"
+        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu\n  everkey emulator serve --seed-apps 5000 --seed 7 --dir ./large"
     )]
     Serve(ServeArgs),
 }
@@ -36,4 +36,10 @@ pub struct ServeArgs {
     /// Where its clock starts: an RFC 3339 instant, or `real` (default: the saved instant, else real)
     #[arg(long, env = "EVERKEY_CLOCK", value_name = "TIME|real")]
     pub clock: Option<String>,
+    /// Fill a new tenant with so many applications, their owners and credentials
+    #[arg(long, env = "EVERKEY_SEED_APPS", value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub seed_apps: u32,
+    /// Make ids, dates and secrets repeat; 0 draws new ones (who knows the seed knows the secrets)
+    #[arg(long, env = "EVERKEY_SEED", value_name = "N", default_value_t = 0)]
+    pub seed: u64,
 }

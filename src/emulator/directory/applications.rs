@@ -13,6 +13,7 @@ use super::KeyEntry;
 use super::NewPassword;
 use super::Properties;
 use super::Refusal;
+use super::beyond;
 use super::properties::default_of;
 use super::properties::merge_application;
 
@@ -63,7 +64,7 @@ impl Directory {
 
     /// The application with this client id, unless deleted.
     pub fn application_by_app_id(&self, app_id: Uuid) -> Option<&Application> {
-        self.applications().find(|application| application.app_id == app_id)
+        self.by_app_id.applications.get(&app_id).and_then(|id| self.application(*id))
     }
 
     /// The application with this uniqueName, unless deleted.
@@ -74,6 +75,21 @@ impl Directory {
     /// All applications that are not deleted, by object id.
     pub fn applications(&self) -> impl Iterator<Item = &Application> {
         self.applications.values().filter(|application| application.deleted.is_none())
+    }
+
+    /// The same, from the one after `after` on.
+    pub fn applications_after(&self, after: Option<Uuid>) -> impl Iterator<Item = &Application> {
+        self.applications.range(beyond(after)).map(|(_, one)| one).filter(|one| one.deleted.is_none())
+    }
+
+    /// The deleted applications after `after`.
+    pub fn deleted_applications_after(&self, after: Option<Uuid>) -> impl Iterator<Item = &Application> {
+        self.applications.range(beyond(after)).map(|(_, one)| one).filter(|one| one.deleted.is_some())
+    }
+
+    /// All applications by object id, those in the bin too.
+    pub fn all_applications(&self) -> impl Iterator<Item = &Application> + Clone {
+        self.applications.values()
     }
 
     /// All deleted applications that are not yet purged.
@@ -110,7 +126,7 @@ impl Directory {
             return Err(Refusal::invalid("Property 'displayName' is required."));
         }
         let id = application.id;
-        self.applications.insert(id, application);
+        self.insert_application(application);
         let filled = self
             .replace_keys(id, &keys, conduct, now)
             .and_then(|()| passwords.into_iter().try_for_each(|new| self.add_password(id, new, now).map(drop)));
@@ -119,6 +135,11 @@ impl Directory {
             return Err(refusal);
         }
         Ok(id)
+    }
+
+    pub(super) fn insert_application(&mut self, application: Application) {
+        self.by_app_id.applications.insert(application.app_id, application.id);
+        self.applications.insert(application.id, application);
     }
 
     /// Changes an application by what a client wrote; what it left out stays.
@@ -149,7 +170,8 @@ impl Directory {
         let application = application.ok_or_else(|| Refusal::no_object(id))?;
         application.deleted = Some(now);
         let app_id = application.app_id;
-        for principal in self.principals.values_mut().filter(|one| one.app_id == app_id) {
+        let principal = self.by_app_id.principals.get(&app_id);
+        if let Some(principal) = principal.and_then(|id| self.principals.get_mut(id)) {
             principal.deleted = Some(now);
         }
         Ok(())
@@ -161,7 +183,8 @@ impl Directory {
         let application = application.ok_or_else(|| Refusal::no_object(id))?;
         application.deleted = None;
         let app_id = application.app_id;
-        for principal in self.principals.values_mut().filter(|one| one.app_id == app_id) {
+        let principal = self.by_app_id.principals.get(&app_id);
+        if let Some(principal) = principal.and_then(|id| self.principals.get_mut(id)) {
             principal.deleted = None;
         }
         Ok(())
@@ -196,10 +219,12 @@ impl Directory {
             return Err(Refusal::invalid("Property api.requestedAccessTokenVersion is invalid."));
         }
         let uris = application.property("identifierUris");
-        let taken = self.applications().filter(|other| other.id != application.id).any(|other| {
-            let others = other.property("identifierUris");
-            uris.as_array().into_iter().flatten().any(|uri| others.as_array().is_some_and(|all| all.contains(uri)))
-        });
+        self.check_audience_policy(application)?;
+        let uris = uris.as_array().map(Vec::as_slice).unwrap_or_default();
+        let others = self.applications().filter(|other| !uris.is_empty() && other.id != application.id);
+        let taken = others
+            .filter_map(|other| other.properties.get("identifierUris")?.as_array())
+            .any(|held| uris.iter().any(|uri| held.contains(uri)));
         if taken { Err(Refusal::Duplicate { property: "identifierUris" }) } else { Ok(()) }
     }
 

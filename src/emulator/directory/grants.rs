@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Directory;
 use super::PermissionKind;
 use super::Refusal;
+use super::beyond;
 
 /// An application permission that was granted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +53,14 @@ impl Directory {
     /// All app role assignments.
     pub fn assignments(&self) -> impl Iterator<Item = &AppRoleAssignment> {
         self.assignments.values()
+    }
+
+    /// The assignments after `after`, by id.
+    pub fn assignments_after<'a>(
+        &'a self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = &'a AppRoleAssignment> + use<'a> {
+        self.assignments.range(beyond(after.map(str::to_owned))).map(|(_, one)| one)
     }
 
     /// The names of the app roles that a service principal holds on a resource, sorted.
@@ -105,6 +114,11 @@ impl Directory {
     /// All delegated permission grants.
     pub fn grants(&self) -> impl Iterator<Item = &PermissionGrant> {
         self.grants.values()
+    }
+
+    /// The grants after `after`, by id.
+    pub fn grants_after<'a>(&'a self, after: Option<&str>) -> impl Iterator<Item = &'a PermissionGrant> + use<'a> {
+        self.grants.range(beyond(after.map(str::to_owned))).map(|(_, one)| one)
     }
 
     /// The grant with this id.

@@ -112,6 +112,7 @@ impl Directory {
     pub fn add_key(&mut self, holder: Uuid, entry: &KeyEntry, now: Timestamp) -> Result<KeyCredential, Refusal> {
         let key_id = self.entropy.uuid();
         let key = new_key(entry, key_id, now)?;
+        self.check_key_policy(holder, key.start, key.end)?;
         self.credentials_mut(holder)?.keys.push(key.clone());
         Ok(key)
     }
@@ -150,7 +151,9 @@ impl Directory {
             }
             let own_id = self.entropy.uuid();
             let key_id = entry.key_id.filter(|_| conduct.honours_client_key_id).unwrap_or(own_id);
-            wanted.push(new_key(entry, key_id, now)?);
+            let key = new_key(entry, key_id, now)?;
+            self.check_key_policy(holder, key.start, key.end)?;
+            wanted.push(key);
         }
         let ids: BTreeSet<Uuid> = wanted.iter().map(|key| key.key_id).collect();
         if ids.len() != wanted.len() {

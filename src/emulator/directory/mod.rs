@@ -3,8 +3,10 @@
 //!
 //! It keeps salted hashes and three-character hints of client secrets, never the secrets.
 
+mod app_policies;
 mod applications;
 mod assertions;
+mod crowd;
 mod grants;
 mod keys;
 mod passwords;
@@ -19,6 +21,8 @@ mod seed;
 mod sign_ins;
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::ops::Bound;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -28,6 +32,9 @@ use serde_json::Map;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::app_policies::AppPolicies;
+pub use self::app_policies::AppPolicy;
+pub use self::app_policies::TenantPolicy;
 pub use self::applications::Application;
 pub use self::assertions::Presented;
 pub use self::assertions::Verdict;
@@ -48,6 +55,7 @@ pub use self::permissions::permissions_of;
 pub use self::principals::ServicePrincipal;
 pub(crate) use self::properties::application_properties;
 pub(crate) use self::properties::principal_properties;
+pub use self::refusal::Breach;
 pub use self::refusal::Refusal;
 pub use self::seed::Seed;
 pub use self::seed::SeedApplication;
@@ -55,6 +63,7 @@ pub use self::seed::SeedCredential;
 pub use self::seed::SeedPerson;
 pub use self::seed::SeedPrincipal;
 pub use self::sign_ins::SignIn;
+pub use self::sign_ins::Use;
 use super::entropy::Entropy;
 
 /// The properties of an object as a client writes them.
@@ -66,14 +75,25 @@ pub type Properties = Map<String, Value>;
 pub struct Directory {
     applications: BTreeMap<Uuid, Application>,
     assignments: BTreeMap<String, AppRoleAssignment>,
+    #[serde(skip)]
+    by_app_id: ByAppId,
     domain: String,
     entropy: Entropy,
     grants: BTreeMap<String, PermissionGrant>,
+    #[serde(default)]
+    policies: AppPolicies,
     principals: BTreeMap<Uuid, ServicePrincipal>,
     sign_ins: BTreeMap<Uuid, SignIn>,
     tenant_id: Uuid,
     #[serde(default)]
     users: BTreeMap<Uuid, User>,
+}
+
+/// Object ids by client id. An entry may outlive its object: who looks up must look.
+#[derive(Clone, Debug, Default)]
+struct ByAppId {
+    applications: HashMap<Uuid, Uuid>,
+    principals: HashMap<Uuid, Uuid>,
 }
 
 /// The credentials of an application or of a service principal.
@@ -88,6 +108,18 @@ pub struct Credentials {
     pub removed_keys: Vec<Removed<KeyCredential>>,
     /// Client secrets that were removed lately.
     pub removed_passwords: Vec<Removed<PasswordCredential>>,
+}
+
+impl Credentials {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.keys.len() + self.passwords.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A credential that is gone from the directory, and since when.
@@ -116,10 +148,12 @@ impl Directory {
         let mut directory = Self {
             applications: BTreeMap::new(),
             assignments: BTreeMap::new(),
+            by_app_id: ByAppId::default(),
             domain: "contoso.example".to_owned(),
             tenant_id: entropy.uuid(),
             entropy,
             grants: BTreeMap::new(),
+            policies: AppPolicies::default(),
             principals: BTreeMap::new(),
             sign_ins: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -135,9 +169,14 @@ impl Directory {
         &self.domain
     }
 
-    /// Continues the stream of ids of `seed` after a reload (see [`Entropy`]).
-    pub fn rekey(&mut self, seed: u64) {
+    /// Takes up work after a reload: the stream of ids of `seed` goes on (see [`Entropy`]), and what is looked up is
+    /// found again.
+    pub fn resume(&mut self, seed: u64) {
         self.entropy.rekey(seed);
+        self.by_app_id = ByAppId {
+            applications: self.applications.values().map(|one| (one.app_id, one.id)).collect(),
+            principals: self.principals.values().map(|one| (one.app_id, one.id)).collect(),
+        };
     }
 
     /// The tenant's id.
@@ -158,4 +197,9 @@ impl Directory {
         let principal = self.principals.get_mut(&holder).filter(|one| one.deleted.is_none());
         principal.map(|principal| &mut principal.credentials).ok_or_else(|| Refusal::no_object(holder))
     }
+}
+
+/// Everything after `after`, or everything.
+fn beyond<K>(after: Option<K>) -> (Bound<K>, Bound<K>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

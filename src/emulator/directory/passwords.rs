@@ -80,6 +80,7 @@ impl Directory {
         if end <= start || end <= now {
             return Err(Refusal::invalid("Password credential end date is invalid."));
         }
+        self.check_password_policy(holder, start, end)?;
         let value = self.entropy.secret_text();
         let key_id = self.entropy.uuid();
         let credential = self.around(&value, new.display_name, key_id, start, end, now);

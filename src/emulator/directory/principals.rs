@@ -15,6 +15,7 @@ use super::Permission;
 use super::PermissionKind;
 use super::Properties;
 use super::Refusal;
+use super::beyond;
 use super::permissions::microsoft_name;
 use super::permissions_of;
 use super::properties::default_of;
@@ -66,12 +67,22 @@ impl Directory {
 
     /// The service principal of the application with this client id, unless deleted.
     pub fn principal_by_app_id(&self, app_id: Uuid) -> Option<&ServicePrincipal> {
-        self.principals().find(|principal| principal.app_id == app_id)
+        self.by_app_id.principals.get(&app_id).and_then(|id| self.principal(*id))
     }
 
     /// All service principals that are not deleted, by object id.
     pub fn principals(&self) -> impl Iterator<Item = &ServicePrincipal> {
         self.principals.values().filter(|principal| principal.deleted.is_none())
+    }
+
+    /// The same, from the one after `after` on.
+    pub fn principals_after(&self, after: Option<Uuid>) -> impl Iterator<Item = &ServicePrincipal> {
+        self.principals.range(beyond(after)).map(|(_, one)| one).filter(|one| one.deleted.is_none())
+    }
+
+    /// All service principals by object id, those of applications in the bin too.
+    pub fn all_principals(&self) -> impl Iterator<Item = &ServicePrincipal> + Clone {
+        self.principals.values()
     }
 
     /// The name a service principal is shown with.
@@ -120,7 +131,7 @@ impl Directory {
 
     /// Creates the service principal of an application of this tenant.
     pub fn create_principal(&mut self, app_id: Uuid, owner: Option<Uuid>, now: Timestamp) -> Result<Uuid, Refusal> {
-        if self.principals.values().any(|principal| principal.app_id == app_id && principal.deleted.is_none()) {
+        if self.principal_by_app_id(app_id).is_some() {
             return Err(Refusal::Duplicate { property: "appId" });
         }
         if self.application_by_app_id(app_id).is_none() && microsoft_name(app_id).is_none() {
@@ -145,6 +156,7 @@ impl Directory {
             owners: owner.into_iter().collect(),
             properties: Properties::new(),
         };
+        self.by_app_id.principals.insert(app_id, id);
         self.principals.insert(id, principal);
         id
     }

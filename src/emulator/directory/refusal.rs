@@ -26,10 +26,28 @@ pub enum Refusal {
         /// What was asked for.
         id: String,
     },
+    /// An app management policy forbids it.
+    Policy {
+        /// What about it.
+        breach: Breach,
+        /// The policy.
+        policy: Uuid,
+    },
     /// The proof of possession is missing.
     ProofMissing,
     /// The proof of possession does not convince.
     ProofRejected,
+}
+
+/// What an app management policy forbids.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Breach {
+    /// This sign-in audience.
+    Audience,
+    /// A credential that lives so long.
+    Lifetime,
+    /// This type of credential.
+    Type,
 }
 
 impl Refusal {

@@ -43,20 +43,32 @@ impl Directory {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<KeyCredential, Refusal> {
-        let (sign_id, verify_id) = (self.entropy.uuid(), self.entropy.uuid());
+        let verify_id = self.entropy.uuid();
         let der = certificate(display_name.trim_start_matches("CN="), start, end)?;
         let verify = self.key_of(&der, verify_id, display_name, start, end)?;
+        self.link_signing_certificate(principal, display_name, verify.clone())?;
+        Ok(verify)
+    }
+
+    /// Adds a Verify entry with the two that go with it.
+    pub(super) fn link_signing_certificate(
+        &mut self,
+        principal: Uuid,
+        display_name: &str,
+        verify: KeyCredential,
+    ) -> Result<(), Refusal> {
+        let sign_id = self.entropy.uuid();
+        let password = self.password_of(Some(display_name.to_owned()), sign_id, verify.start, verify.end);
         let sign = KeyCredential {
             key_id: sign_id,
             kind: "X509CertAndPassword".to_owned(),
             usage: "Sign".to_owned(),
             ..verify.clone()
         };
-        let password = self.password_of(Some(display_name.to_owned()), sign_id, start, end);
         let credentials = self.credentials_mut(principal)?;
-        credentials.keys.extend([sign, verify.clone()]);
+        credentials.keys.extend([sign, verify]);
         credentials.passwords.push(password);
-        Ok(verify)
+        Ok(())
     }
 
     /// A certificate entry around a DER, with any dates.

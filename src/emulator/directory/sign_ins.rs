@@ -1,6 +1,7 @@
 //! When each credential last signed in: what the beta report appCredentialSignInActivities shows
 //! (entra-contract 5b).
 
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
@@ -27,6 +28,9 @@ pub struct SignIn {
     pub key_type: String,
     /// `sign` or `verify`.
     pub key_usage: String,
+    /// When it was used before that, oldest first: as far back as the report may lag.
+    #[serde(default)]
+    pub earlier: Vec<Use>,
     /// When it was last used.
     pub last: Timestamp,
     /// The token endpoint's request id of that use.
@@ -37,6 +41,40 @@ pub struct SignIn {
     pub resource_id: Option<Uuid>,
     /// Object id of the service principal that signed in.
     pub service_principal_id: Uuid,
+}
+
+/// One use of a credential.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Use {
+    /// When.
+    pub at: Timestamp,
+    /// The token endpoint's request id.
+    pub request_id: Uuid,
+}
+
+/// How far back uses are remembered, and how far apart; no lag seen in the field is longer.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(72);
+const APART: SignedDuration = SignedDuration::from_mins(10);
+
+impl SignIn {
+    /// The last use at `instant` or before.
+    pub fn last_until(&self, instant: Timestamp) -> Option<Use> {
+        let last = Use { at: self.last, request_id: self.request_id };
+        std::iter::once(&last).chain(self.earlier.iter().rev()).find(|one| one.at <= instant).cloned()
+    }
+
+    /// The uses to remember beside a new one at `now`.
+    fn remembered(self, now: Timestamp) -> Vec<Use> {
+        let mut uses = self.earlier;
+        if uses.last().is_none_or(|last| self.last.duration_since(last.at) >= APART) {
+            uses.push(Use { at: self.last, request_id: self.request_id });
+        }
+        // The newest of those that are too old still is the last one known then.
+        let old = uses.iter().filter(|one| now.duration_since(one.at) > REMEMBERED).count();
+        uses.drain(..old.saturating_sub(1));
+        uses
+    }
 }
 
 impl Directory {
@@ -60,6 +98,7 @@ impl Directory {
         let own = &principal.credentials;
         let of_principal = own.keys.iter().map(|key| key.key_id).chain(own.passwords.iter().map(|one| one.key_id));
         let origin = if of_principal.into_iter().any(|id| id == key_id) { "servicePrincipal" } else { "application" };
+        let earlier = self.sign_ins.remove(&key_id).map(|one| one.remembered(now)).unwrap_or_default();
         self.sign_ins.insert(
             key_id,
             SignIn {
@@ -70,6 +109,7 @@ impl Directory {
                 key_id,
                 key_type: key_type.to_owned(),
                 key_usage: key_usage.to_owned(),
+                earlier,
                 last: now,
                 origin: origin.to_owned(),
                 request_id,

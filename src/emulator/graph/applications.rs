@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use axum::http::StatusCode;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Problem;
@@ -11,6 +12,8 @@ use super::delta;
 use super::entity::application_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::path::object_id;
+use super::policies;
 use super::problem::Answer;
 use super::query::Query;
 use super::wire::Source;
@@ -34,14 +37,17 @@ fn collection(request: &mut Request<'_>) -> Answer {
             request.caller.need_read()?;
             let root = request.root();
             let view = request.tenant.view(request.call.now);
-            Source { call: request.call, collection: "applications", root: &root }.page(&view, view.applications())
+            Source { call: request.call, collection: "applications", root: &root }
+                .page(&view, &|after| Box::new(view.applications_after(object_id(after))))
         }
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;
             let (root, call) = (request.root(), request.call);
+            let empty_page = request.tenant.quirks.delta_empty_page;
             let mut deltas = std::mem::take(&mut request.tenant.deltas);
             let view = request.tenant.view(call.now);
-            let answer = delta::answer(call, &root, "applications", &mut deltas, &view, view.applications());
+            let source = delta::Source { call, collection: "applications", directory: &view, empty_page, root: &root };
+            let answer = source.answer(&mut deltas, view.all_applications());
             drop(view);
             request.tenant.deltas = deltas;
             answer
@@ -81,6 +87,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (_, "") => Err(Problem::method(request.call)),
+        (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
         (_, rest) => {
             let action = rest.to_owned();
@@ -112,6 +119,10 @@ fn update(request: &mut Request<'_>, address: &Address, found: Option<Uuid>) -> 
     let call = request.call;
     if let Some(id) = found {
         request.caller.need_write(&request.tenant.directory, id)?;
+        if let Some(keys) = written.get("keyCredentials").and_then(Value::as_array) {
+            let secrets = request.tenant.directory.credentials(id).map_or(0, |held| held.passwords.len());
+            credentials::need_room(request, secrets + keys.len())?;
+        }
         let conduct = request.tenant.quirks.key_conduct();
         request.tenant.before_write(call.now);
         request.tenant.directory.update_application(id, written, conduct, call.now)?;

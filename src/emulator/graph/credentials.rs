@@ -12,6 +12,7 @@ use super::Request;
 use super::entity;
 use super::problem::Answer;
 use crate::emulator::call::Reply;
+use crate::emulator::directory::Credentials;
 use crate::emulator::directory::KeyEntry;
 use crate::emulator::directory::NewPassword;
 use crate::emulator::directory::Refusal;
@@ -64,12 +65,28 @@ pub(super) fn route(request: &mut Request<'_>, holder: Uuid, action: &str) -> An
     if !own_keys {
         request.caller.need_write(&request.tenant.directory, holder)?;
     }
+    if action.starts_with("add") {
+        let held = request.tenant.directory.credentials(holder).map_or(0, Credentials::len);
+        need_room(request, held + 1)?;
+    }
     match action {
         "addkey" => add_key(request, holder),
         "addpassword" => add_password(request, holder),
         "removekey" => remove_key(request, holder),
         _ => remove_password(request, holder),
     }
+}
+
+/// Refuses more credentials than an object can hold (entra-contract 3.6).
+pub(super) fn need_room(request: &Request<'_>, wanted: usize) -> Result<(), Problem> {
+    if wanted <= request.tenant.quirks.credentials_max {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "Directory_ResourceSizeExceeded",
+        "The size of the object has exceeded its limit. Please reduce the number of values and retry your request.",
+    ))
 }
 
 fn add_password(request: &mut Request<'_>, holder: Uuid) -> Answer {

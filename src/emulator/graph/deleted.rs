@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::Problem;
 use super::Request;
+use super::path::guid;
+use super::path::object_id;
 use super::problem::Answer;
 use super::wire::Source;
 use crate::emulator::call::Reply;
@@ -23,7 +25,7 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         (&Method::GET, ["deleteditems", "microsoft.graph.application"]) => {
             request.caller.need_read()?;
             let view = request.tenant.view(call.now);
-            source.page(&view, view.deleted_applications())
+            source.page(&view, &|after| Box::new(view.deleted_applications_after(object_id(after))))
         }
         (&Method::GET, ["deleteditems", id]) => {
             let id = guid(id)?;
@@ -54,10 +56,6 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         (_, [unknown, ..]) => Err(Problem::unknown_segment(unknown)),
         (_, []) => Err(Problem::unknown_segment("directory")),
     }
-}
-
-fn guid(text: &str) -> Result<Uuid, Problem> {
-    Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
 }
 
 fn deleted<'a>(request: &'a Request<'_>, id: Uuid) -> Result<&'a Application, Problem> {

@@ -38,6 +38,35 @@ pub(super) trait Entity {
     }
 }
 
+/// An object that a delta follows, into the bin and out of it.
+pub(super) trait Tracked: Entity {
+    /// Its object id.
+    fn key(&self) -> Uuid;
+
+    /// Whether it is in the bin.
+    fn is_deleted(&self) -> bool;
+}
+
+impl Tracked for Application {
+    fn key(&self) -> Uuid {
+        self.id
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+}
+
+impl Tracked for ServicePrincipal {
+    fn key(&self) -> Uuid {
+        self.id
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.deleted.is_some()
+    }
+}
+
 /// Finds a property's own spelling for what a client wrote.
 pub(super) fn spelled<E: Entity>(written: &str) -> Option<&'static str> {
     E::names().iter().copied().find(|name| name.eq_ignore_ascii_case(written))

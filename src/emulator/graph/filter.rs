@@ -1,6 +1,7 @@
-//! `$filter`: the basic forms that Graph answers without ConsistencyLevel (entra-contract 2.2): `eq`,
-//! `startswith`, `any(x:x eq '…')`, joined by `and` or `or`.
+//! `$filter` (entra-contract 2.2): the basic forms that Graph answers to anybody, and the advanced ones that need
+//! `ConsistencyLevel: eventual` with `$count=true`.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Problem;
@@ -10,21 +11,36 @@ use super::Problem;
 pub(super) enum Filter {
     /// All of them.
     And(Vec<Filter>),
-    /// A collection contains this value.
-    Any(String, Value),
+    /// A collection contains a value that passes; the value goes by the variable's name.
+    Any(String, Box<Filter>),
+    /// A property is at least, or at most, this.
+    Bound(String, Bound, Value),
+    /// A text property ends so, in any case. Advanced.
+    EndsWith(String, String),
     /// A property equals this value.
     Eq(String, Value),
+    /// It is not so. Advanced, as is `ne`.
+    Not(Box<Filter>),
     /// At least one of them.
     Or(Vec<Filter>),
     /// A text property begins so, in any case.
     StartsWith(String, String),
 }
 
+/// A bound of `ge` or `le`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Bound {
+    /// `ge`
+    Least,
+    /// `le`
+    Most,
+}
+
 impl Filter {
     /// Reads a filter.
     pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         let tokens = tokens(text).ok_or_else(|| syntax(text))?;
-        let mut parser = Parser { rest: &tokens, text };
+        let mut parser = Parser { depth: 0, rest: &tokens, text };
         let filter = parser.disjunction()?;
         if parser.rest.is_empty() { Ok(filter) } else { Err(syntax(text)) }
     }
@@ -33,23 +49,54 @@ impl Filter {
     pub(super) fn properties(&self) -> Vec<&str> {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::properties).collect(),
-            Self::Any(name, _) | Self::Eq(name, _) | Self::StartsWith(name, _) => vec![name],
+            Self::Not(part) => part.properties(),
+            Self::Any(name, _)
+            | Self::Bound(name, ..)
+            | Self::EndsWith(name, _)
+            | Self::Eq(name, _)
+            | Self::StartsWith(name, _) => vec![name],
+        }
+    }
+
+    /// Whether only the advanced query engine answers it.
+    pub(super) fn is_advanced(&self) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(Self::is_advanced),
+            Self::EndsWith(..) | Self::Not(_) => true,
+            Self::Any(_, inner) => inner.is_advanced(),
+            Self::Bound(name, ..) | Self::Eq(name, _) => name.ends_with("/$count"),
+            Self::StartsWith(..) => false,
         }
     }
 
     /// Whether an object matches; `property` gives its values.
     pub(super) fn matches(&self, property: &dyn Fn(&str) -> Value) -> bool {
+        let text = |name: &str| property(name).as_str().map(str::to_lowercase);
         match self {
             Self::And(parts) => parts.iter().all(|part| part.matches(property)),
-            Self::Any(name, wanted) => {
-                property(name).as_array().is_some_and(|all| all.iter().any(|value| same(value, wanted)))
+            Self::Any(name, inner) => {
+                property(name).as_array().is_some_and(|all| all.iter().any(|one| inner.matches(&|_| one.clone())))
             }
+            Self::Bound(name, bound, limit) => order(&property(name), limit).is_some_and(|order| match bound {
+                Bound::Least => order.is_ge(),
+                Bound::Most => order.is_le(),
+            }),
+            Self::EndsWith(name, end) => text(name).is_some_and(|value| value.ends_with(&end.to_lowercase())),
             Self::Eq(name, wanted) => same(&property(name), wanted),
+            Self::Not(part) => !part.matches(property),
             Self::Or(parts) => parts.iter().any(|part| part.matches(property)),
-            Self::StartsWith(name, start) => {
-                property(name).as_str().is_some_and(|value| value.to_lowercase().starts_with(&start.to_lowercase()))
-            }
+            Self::StartsWith(name, start) => text(name).is_some_and(|value| value.starts_with(&start.to_lowercase())),
         }
+    }
+}
+
+/// Instants compare as instants, numbers as numbers.
+fn order(value: &Value, limit: &Value) -> Option<std::cmp::Ordering> {
+    let limit = limit.as_str()?;
+    match value {
+        Value::Number(number) => Some(number.as_i64()?.cmp(&limit.parse().ok()?)),
+        Value::String(text) => Some(text.parse::<Timestamp>().ok()?.cmp(&limit.parse().ok()?)),
+        _ => None,
     }
 }
 
@@ -57,6 +104,7 @@ impl Filter {
 fn same(value: &Value, wanted: &Value) -> bool {
     match (value, wanted) {
         (Value::String(value), Value::String(wanted)) => value.to_lowercase() == wanted.to_lowercase(),
+        (Value::Number(value), Value::String(wanted)) => value.to_string() == *wanted,
         _ => value == wanted,
     }
 }
@@ -109,7 +157,11 @@ fn tokens(text: &str) -> Option<Vec<Token>> {
     Some(tokens)
 }
 
+/// Most terms in a filter.
+const MAX_TERMS: usize = 200;
+
 struct Parser<'a> {
+    depth: usize,
     rest: &'a [Token],
     text: &'a str,
 }
@@ -132,18 +184,21 @@ impl Parser<'_> {
     }
 
     fn term(&mut self) -> Result<Filter, Problem> {
+        // Clients nest a little; only an attack nests deep.
+        self.depth += 1;
+        if self.depth > MAX_TERMS {
+            return Err(syntax(self.text));
+        }
         if self.mark('(') {
             let inner = self.disjunction()?;
             return self.expect(')').map(|()| inner);
         }
+        if self.word("not") {
+            return Ok(Filter::Not(Box::new(self.term()?)));
+        }
         let name = self.name()?;
-        if name.eq_ignore_ascii_case("startswith") {
-            self.expect('(')?;
-            let property = self.name()?;
-            self.expect(',')?;
-            let Value::String(start) = self.literal()? else { return Err(syntax(self.text)) };
-            self.expect(')')?;
-            return Ok(Filter::StartsWith(property, start));
+        if name.eq_ignore_ascii_case("startswith") || name.eq_ignore_ascii_case("endswith") {
+            return self.affix(&name);
         }
         if let Some(collection) = name.strip_suffix("/any") {
             self.expect('(')?;
@@ -151,15 +206,49 @@ impl Parser<'_> {
             self.expect(':')?;
             let inner = self.term()?;
             self.expect(')')?;
-            return match inner {
-                Filter::Eq(used, value) if used == variable => Ok(Filter::Any(collection.to_owned(), value)),
-                _ => Err(syntax(self.text)),
+            let about_it = inner.properties().iter().all(|used| *used == variable);
+            return if about_it {
+                Ok(Filter::Any(collection.to_owned(), Box::new(inner)))
+            } else {
+                Err(syntax(self.text))
             };
         }
+        self.comparison(name)
+    }
+
+    fn affix(&mut self, function: &str) -> Result<Filter, Problem> {
+        self.expect('(')?;
+        let property = self.name()?;
+        self.expect(',')?;
+        let Value::String(text) = self.literal()? else { return Err(syntax(self.text)) };
+        self.expect(')')?;
+        Ok(if function.eq_ignore_ascii_case("endswith") {
+            Filter::EndsWith(property, text)
+        } else {
+            Filter::StartsWith(property, text)
+        })
+    }
+
+    fn comparison(&mut self, name: String) -> Result<Filter, Problem> {
         if self.word("eq") {
             return Ok(Filter::Eq(name, self.literal()?));
         }
-        // ne, not, endsWith and counts are advanced queries; this emulator has none of them.
+        if self.word("ne") {
+            return Ok(Filter::Not(Box::new(Filter::Eq(name, self.literal()?))));
+        }
+        for (word, bound) in [("ge", Bound::Least), ("le", Bound::Most)] {
+            if self.word(word) {
+                return Ok(Filter::Bound(name, bound, self.literal()?));
+            }
+        }
+        if self.word("in") {
+            self.expect('(')?;
+            let mut parts = vec![Filter::Eq(name.clone(), self.literal()?)];
+            while self.mark(',') {
+                parts.push(Filter::Eq(name.clone(), self.literal()?));
+            }
+            return self.expect(')').map(|()| Filter::Or(parts));
+        }
         Err(Problem::unsupported(format!("Unsupported or invalid query filter clause specified: {}", self.text)))
     }
 
@@ -219,7 +308,7 @@ mod tests {
     fn matches(filter: &str) -> bool {
         let object = json!({
             "appId": "2b61e0f4-0000-4000-8000-00000000c0de", "displayName": "O'Brien (test), and more",
-            "tags": ["a", "HideApp"], "accountEnabled": true,
+            "tags": ["a", "HideApp"], "accountEnabled": true, "createdDateTime": "2026-11-20T09:00:00Z", "owners/$count": 2,
         });
         Filter::parse(filter).unwrap().matches(&|name| object[name].clone())
     }
@@ -235,7 +324,32 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_and_advanced_queries_are_refused() {
+    fn advanced_forms_are_understood_and_known_to_be_advanced() {
+        for filter in [
+            "appId ne 'x'",
+            "not startswith(displayName,'x')",
+            "not (tags/any(t:t eq 'x') or accountEnabled eq false)",
+            "endswith(displayName,'MORE')",
+            "owners/$count eq 2",
+            "tags/any(t:endswith(t,'app'))",
+        ] {
+            assert!(matches(filter) && Filter::parse(filter).unwrap().is_advanced(), "{filter}");
+        }
+        for filter in [
+            "createdDateTime ge 2026-11-20T09:00:00Z and createdDateTime le 2026-11-20T10:00:00+01:00",
+            "appId in ('x', '2b61e0f4-0000-4000-8000-00000000c0de')",
+            "tags/any(t:startswith(t,'hide'))",
+        ] {
+            assert!(matches(filter) && !Filter::parse(filter).unwrap().is_advanced(), "{filter}");
+        }
+        assert!(!matches("appId ne '2b61e0f4-0000-4000-8000-00000000c0de'"));
+        assert!(!matches("createdDateTime ge 2026-11-20T09:00:01Z"));
+        assert!(!matches("owners/$count eq 0"));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        assert!(Filter::parse(&"(".repeat(100_000)).is_err());
         for filter in [
             "",
             "appId",
@@ -243,7 +357,8 @@ mod tests {
             "appId eq 'x",
             "(appId eq 'x'",
             "tags/any(t:u eq 'x')",
-            "appId ne 'x'",
+            "appId in ()",
+            "not",
             "eq eq eq eq",
         ] {
             assert!(Filter::parse(filter).is_err(), "{filter}");

@@ -39,7 +39,7 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         (&Method::GET, None) => {
             request.caller.need(READ)?;
             let view = request.tenant.view(call.now);
-            source.page(&view, view.grants())
+            source.page(&view, &|after| Box::new(view.grants_after(after)))
         }
         (&Method::GET, Some(id)) => {
             request.caller.need(READ)?;

@@ -1,6 +1,7 @@
 //! Microsoft Graph, `/v1.0` and `/beta`: who calls, which route, what it may do.
 
 mod applications;
+mod batch;
 mod caller;
 mod credentials;
 mod deleted;
@@ -8,6 +9,7 @@ mod delta;
 mod entity;
 mod filter;
 mod grants;
+mod mails;
 mod owners;
 mod path;
 mod policies;
@@ -16,6 +18,7 @@ mod problem;
 mod query;
 mod reports;
 mod roles;
+mod search;
 mod wire;
 
 use axum::http::HeaderName;
@@ -31,6 +34,7 @@ use self::problem::Answer;
 use self::problem::Problem;
 use super::call::Call;
 use super::call::Reply;
+use super::call::ReplyBody;
 use super::tenant::Tenant;
 
 /// One request being answered.
@@ -71,6 +75,7 @@ fn route(tenant: &mut Tenant, call: &Call) -> Answer {
     let first = path.segments.first().map(|segment| segment.name.clone()).unwrap_or_default();
     let mut request = Request { call, caller, path, tenant };
     match first.as_str() {
+        "$batch" => batch::route(&mut request),
         "applications" => applications::route(&mut request),
         "directory" => deleted::route(&mut request),
         "oauth2permissiongrants" => grants::route(&mut request),
@@ -78,15 +83,27 @@ fn route(tenant: &mut Tenant, call: &Call) -> Answer {
         "reports" => reports::route(&mut request),
         "serviceprincipals" => principals::route(&mut request),
         "subscriptions" => Ok(wire::nothing(&request.root(), "subscriptions")),
+        "users" => mails::route(&mut request),
         _ => Err(Problem::unknown_segment(&first)),
     }
 }
 
+/// The type of everything that Graph says (entra-contract 2.1).
+const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8";
+/// Which machine answered; clients log it.
+const DIAGNOSTIC: &str =
+    r#"{"ServerInfo":{"DataCenter":"Emulator","Slice":"E","Ring":"0","ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#;
+
 fn dressed(reply: Reply, call: &Call) -> Reply {
     let request_id = call.request_id.to_string();
     let client = call.header("client-request-id").map_or_else(|| request_id.clone(), str::to_owned);
+    let reply = match reply.body {
+        ReplyBody::Json(_) => reply.with(header::CONTENT_TYPE, JSON),
+        _ => reply,
+    };
     let reply = reply
         .with(HeaderName::from_static("request-id"), request_id)
+        .with(HeaderName::from_static("x-ms-ags-diagnostic"), DIAGNOSTIC)
         .with(HeaderName::from_static("client-request-id"), client)
         .with(HeaderName::from_static("x-ms-resource-unit"), "1")
         .with(HeaderName::from_static("odata-version"), "4.0")

@@ -9,15 +9,23 @@ use uuid::Uuid;
 
 use super::Problem;
 use super::Request;
+use super::path::guid;
 use super::problem::Answer;
 use crate::emulator::call::Reply;
 use crate::emulator::directory::Directory;
 
 /// The body of `POST …/owners/$ref`.
 #[derive(Deserialize)]
-struct Reference {
+pub(super) struct Reference {
     #[serde(rename = "@odata.id")]
     id: String,
+}
+
+impl Reference {
+    /// The object at the end of the link.
+    pub(super) fn target(&self) -> Result<Uuid, Problem> {
+        guid(self.id.rsplit('/').next().unwrap_or_default())
+    }
 }
 
 /// Answers a path below `…/{object}/owners`; `used` segments of it name the object.
@@ -30,16 +38,14 @@ pub(super) fn route(request: &mut Request<'_>, object: Uuid, used: usize) -> Ans
             // With OwnedBy alone nobody adds owners.
             request.caller.need(&["Application.ReadWrite.All"])?;
             let body: Reference = request.body()?;
-            let id = body.id.rsplit('/').next().unwrap_or_default();
-            let id = id.parse().map_err(|_| Problem::bad_request(format!("Invalid object identifier '{id}'.")))?;
+            let id = body.target()?;
             request.tenant.before_write(request.call.now);
             request.tenant.directory.add_owner(object, id)?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (Method::DELETE, ["owners", owner, "$ref"]) => {
             request.caller.need_write(&request.tenant.directory, object)?;
-            let owner =
-                owner.parse().map_err(|_| Problem::bad_request(format!("Invalid object identifier '{owner}'.")))?;
+            let owner = guid(owner)?;
             request.tenant.before_write(request.call.now);
             request.tenant.directory.remove_owner(object, owner)?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))

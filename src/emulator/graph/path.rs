@@ -49,9 +49,6 @@ impl Path {
     /// `None` when it names the collection itself.
     pub(super) fn address(&self) -> Result<Option<(Address, usize)>, Problem> {
         let Some(collection) = self.segments.first() else { return Ok(None) };
-        let guid = |text: &str| {
-            Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
-        };
         if let Some((property, value)) = &collection.key {
             let address = match property.as_str() {
                 "appid" => Address::AppId(guid(value)?),
@@ -81,6 +78,8 @@ impl Segment {
     }
 
     fn parse(raw: String) -> Result<Self, Problem> {
+        // The SDKs shorten the namespace of a type: `deletedItems/graph.application`.
+        let raw = raw.strip_prefix("graph.").map(|rest| format!("microsoft.graph.{rest}")).unwrap_or(raw);
         let Some((name, rest)) = raw.split_once('(') else {
             return Ok(Self { key: None, name: raw.to_ascii_lowercase(), raw });
         };
@@ -91,6 +90,16 @@ impl Segment {
         let key = (property.trim().to_ascii_lowercase(), value.replace("''", "'"));
         Ok(Self { key: Some(key), name: name.to_ascii_lowercase(), raw: raw.clone() })
     }
+}
+
+/// The id that a segment is.
+pub(super) fn guid(text: &str) -> Result<Uuid, Problem> {
+    Uuid::parse_str(text).map_err(|_| Problem::bad_request(format!("Invalid object identifier '{text}'.")))
+}
+
+/// The object id in a skip token that we gave.
+pub(super) fn object_id(after: Option<&str>) -> Option<Uuid> {
+    after.and_then(|after| Uuid::parse_str(after).ok())
 }
 
 /// Percent-decodes one segment. The form decoder does it once the characters that mean something to it

@@ -14,6 +14,8 @@ use super::entity;
 use super::entity::principal_keys_with_bytes;
 use super::owners;
 use super::path::Address;
+use super::path::object_id;
+use super::policies;
 use super::problem::Answer;
 use super::query::Query;
 use super::roles;
@@ -48,14 +50,18 @@ fn collection(request: &mut Request<'_>) -> Answer {
             request.caller.need_read()?;
             let root = request.root();
             let view = request.tenant.view(call.now);
-            Source { call, collection: "servicePrincipals", root: &root }.page(&view, view.principals())
+            Source { call, collection: "servicePrincipals", root: &root }
+                .page(&view, &|after| Box::new(view.principals_after(object_id(after))))
         }
         (&Method::GET, ["delta" | "microsoft.graph.delta"]) => {
             request.caller.need_read()?;
             let (root, call) = (request.root(), request.call);
+            let empty_page = request.tenant.quirks.delta_empty_page;
             let mut deltas = std::mem::take(&mut request.tenant.deltas);
             let view = request.tenant.view(call.now);
-            let answer = delta::answer(call, &root, "servicePrincipals", &mut deltas, &view, view.principals());
+            let source =
+                delta::Source { call, collection: "servicePrincipals", directory: &view, empty_page, root: &root };
+            let answer = source.answer(&mut deltas, view.all_principals());
             drop(view);
             request.tenant.deltas = deltas;
             answer
@@ -120,6 +126,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (_, "") => Err(Problem::method(call)),
+        (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
         (_, rest) if rest.starts_with("approle") => roles::route(request, id, used),
         (&Method::GET, "oauth2permissiongrants") => {
@@ -127,7 +134,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             let root = request.root();
             let view = request.tenant.view(call.now);
             let source = Source { call, collection: "oauth2PermissionGrants", root: &root };
-            source.page(&view, view.grants().filter(|grant| grant.client_id == id))
+            source.page(&view, &|after| Box::new(view.grants_after(after).filter(move |grant| grant.client_id == id)))
         }
         (&Method::POST, "addtokensigningcertificate" | "microsoft.graph.addtokensigningcertificate") => {
             add_token_signing_certificate(request, id)

@@ -1,10 +1,13 @@
 //! Graph's error bodies (entra-contract 3.8).
 
 use axum::http::StatusCode;
+use serde_json::Value;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::emulator::call::Call;
 use crate::emulator::call::Reply;
+use crate::emulator::directory::Breach;
 use crate::emulator::directory::Refusal;
 
 /// What a handler gives back.
@@ -14,13 +17,14 @@ pub(super) type Answer = Result<Reply, Problem>;
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
     code: &'static str,
+    details: Option<Value>,
     message: String,
     status: StatusCode,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), status }
+        Self { code, details: None, message: message.into(), status }
     }
 
     /// 400 with the general code.
@@ -79,22 +83,46 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "Request_UnsupportedQuery", message)
     }
 
+    /// 400 of an app management policy; a lifetime that is too long says so twice (entra-contract 3.7).
+    fn against_policy(breach: Breach, policy: Uuid) -> Self {
+        let (code, message, detail) = match breach {
+            Breach::Audience => (
+                "SignInAudienceNotAllowedAsPerAppPolicy",
+                format!("The sign-in audience is not allowed as per assigned policy '{policy}'."),
+                None,
+            ),
+            Breach::Lifetime => (
+                "CredentialInvalidLifetimeAsPerAppPolicy",
+                format!("Credential lifetime exceeds the max value allowed as per assigned policy '{policy}'."),
+                Some("InvalidKeyEndDate"),
+            ),
+            Breach::Type => (
+                "CredentialTypeNotAllowedAsPerAppPolicy",
+                format!("Credential type is not allowed as per assigned policy '{policy}'."),
+                None,
+            ),
+        };
+        let details = detail.map(|code| json!([{"code": code, "message": message, "target": "EndDate"}]));
+        Self { details, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+    }
+
     /// The answer on the wire.
     pub(super) fn reply(&self, call: &Call) -> Reply {
         let request_id = call.request_id.to_string();
         let client_request_id = call.header("client-request-id").unwrap_or(&request_id);
-        Reply::json(
-            self.status,
-            json!({"error": {
-                "code": self.code,
-                "message": self.message,
-                "innerError": {
-                    "date": call.now.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
-                    "request-id": request_id,
-                    "client-request-id": client_request_id,
-                },
-            }}),
-        )
+        let mut body = json!({"error": {
+            "code": self.code,
+            "message": self.message,
+            "innerError": {
+                "date": call.now.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
+                "request-id": request_id,
+                "client-request-id": client_request_id,
+            },
+        }});
+        if let Some(details) = &self.details {
+            body["error"]["details"] = details.clone();
+        }
+        Reply::json(self.status, body)
     }
 }
 
@@ -118,6 +146,7 @@ impl From<Refusal> for Problem {
                 "Key credential start date is invalid.",
             ),
             Refusal::NotFound { id } => Self::not_found(id),
+            Refusal::Policy { breach, policy } => Self::against_policy(breach, policy),
             Refusal::ProofMissing => Self::denied(),
             Refusal::ProofRejected => Self::new(
                 StatusCode::UNAUTHORIZED,

@@ -41,7 +41,7 @@ pub(super) fn route(request: &mut Request<'_>, id: Uuid, used: usize) -> Answer 
             let root = request.root();
             let view = request.tenant.view(call.now);
             let source = Source { call, collection: "appRoleAssignments", root: &root };
-            source.page(&view, view.assignments().filter(|one| side_of(one) == id))
+            source.page(&view, &|after| Box::new(view.assignments_after(after).filter(move |one| side_of(one) == id)))
         }
         (&Method::POST, "") => assign(request, id, side == "approleassignedto"),
         (&Method::DELETE, given) if !given.is_empty() => {

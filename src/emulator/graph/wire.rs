@@ -1,5 +1,7 @@
 //! Replies made of objects: one object, a page of a collection, a count.
 
+use std::cmp::Ordering;
+
 use axum::http::StatusCode;
 use serde_json::Map;
 use serde_json::Value;
@@ -9,11 +11,15 @@ use url::form_urlencoded::Serializer;
 use super::Problem;
 use super::entity::Entity;
 use super::entity::spelled;
+use super::filter::Filter;
 use super::query::Query;
 use crate::emulator::call::Call;
 use crate::emulator::call::Reply;
 use crate::emulator::call::ReplyBody;
 use crate::emulator::directory::Directory;
+
+/// Objects of a collection, ordered by id.
+pub(super) type Objects<'e, E> = Box<dyn Iterator<Item = &'e E> + 'e>;
 
 /// Where a reply's objects come from: the context in which they are written.
 pub(super) struct Source<'a> {
@@ -46,29 +52,36 @@ impl Source<'_> {
         Ok(Reply::json(status, Value::Object(body)))
     }
 
-    /// A page of objects, which come ordered by id.
+    /// A page of objects. `objects` gives those after an id, in the order of their ids: a page costs what is on it, and
+    /// not what lies before.
     pub(super) fn page<'e, E: Entity + 'e>(
         &self,
         directory: &Directory,
-        objects: impl Iterator<Item = &'e E>,
+        objects: &dyn Fn(Option<&str>) -> Objects<'e, E>,
     ) -> Result<Reply, Problem> {
         let query = Query::of(self.call)?;
         let selected = selected::<E>(&query)?;
-        let mut matching = matching(directory, &query, objects)?;
-        let total = matching.len();
-        if let Some(after) = &query.skip_token {
-            matching.retain(|object| object.id() > *after);
-        }
-        let more = matching.len() > query.top;
-        matching.truncate(query.top);
+        check_filter::<E>(&query)?;
+        let hit = |object: &&E| hits(directory, &query, *object);
+        let after = query.skip_token.as_deref();
+        let (mut shown, from): (Vec<&E>, usize) = if query.order.is_empty() {
+            (objects(after).filter(hit).take(query.top + 1).collect(), 0)
+        } else {
+            let from = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+            let all = ordered(directory, &query, objects(None).filter(hit).collect());
+            (all.into_iter().skip(from).take(query.top + 1).collect(), from)
+        };
+        let more = shown.len() > query.top;
+        shown.truncate(query.top);
         let mut body = Map::new();
         let suffix = context_suffix(selected.as_deref());
         body.insert("@odata.context".to_owned(), json!(format!("{}/$metadata#{}{suffix}", self.root, self.collection)));
         if query.count {
-            body.insert("@odata.count".to_owned(), json!(total));
+            body.insert("@odata.count".to_owned(), json!(objects(None).filter(hit).count()));
         }
-        if let (true, Some(last)) = (more, matching.last()) {
-            body.insert("@odata.nextLink".to_owned(), json!(self.next_link(&last.id())));
+        if let (true, Some(last)) = (more, shown.last()) {
+            let token = if query.order.is_empty() { last.id() } else { (from + query.top).to_string() };
+            body.insert("@odata.nextLink".to_owned(), json!(self.next_link(&token)));
         }
         let write_one = |object: &&E| {
             let mut one = Map::new();
@@ -76,7 +89,7 @@ impl Source<'_> {
             expand(&mut one, directory, *object, &query);
             Value::Object(one)
         };
-        body.insert("value".to_owned(), matching.iter().map(write_one).collect());
+        body.insert("value".to_owned(), shown.iter().map(write_one).collect());
         Ok(Reply::json(StatusCode::OK, Value::Object(body)))
     }
 
@@ -86,10 +99,9 @@ impl Source<'_> {
         directory: &Directory,
         objects: impl Iterator<Item = &'e E>,
     ) -> Result<Reply, Problem> {
-        if !self.call.header("consistencylevel").is_some_and(|level| level.eq_ignore_ascii_case("eventual")) {
-            return Err(Problem::unsupported("$count is not currently supported."));
-        }
-        let count = matching(directory, &Query::of(self.call)?, objects)?.len();
+        let query = Query::counting(self.call)?;
+        check_filter::<E>(&query)?;
+        let count = objects.filter(|object| hits(directory, &query, *object)).count();
         Ok(Reply { body: ReplyBody::Text(count.to_string()), headers: Vec::new(), status: StatusCode::OK })
     }
 
@@ -109,25 +121,53 @@ pub(super) fn nothing(root: &str, collection: &str) -> Reply {
     Reply::json(StatusCode::OK, json!({"@odata.context": format!("{root}/$metadata#{collection}"), "value": []}))
 }
 
-fn matching<'e, E: Entity + 'e>(
-    directory: &Directory,
-    query: &Query,
-    objects: impl Iterator<Item = &'e E>,
-) -> Result<Vec<&'e E>, Problem> {
-    let Some(filter) = &query.filter else { return Ok(objects.collect()) };
-    for name in filter.properties() {
+/// Refuses a filter by what cannot be filtered.
+fn check_filter<E: Entity>(query: &Query) -> Result<(), Problem> {
+    for name in query.filter.iter().flat_map(Filter::properties) {
+        let known = spelled::<E>(name.strip_suffix("/$count").unwrap_or(name)).is_some() || name == OWNERS_COUNT;
         // Credentials cannot be filtered by anything; who tracks expiry has to read them all.
-        if spelled::<E>(name).is_none() || name.starts_with("keyCredentials") || name.starts_with("passwordCredentials")
-        {
+        if !known || name.starts_with("keyCredentials") || name.starts_with("passwordCredentials") {
             return Err(Problem::unsupported(format!(
                 "Unsupported or invalid query filter clause specified for property '{name}' of resource."
             )));
         }
     }
-    let matches = |object: &&E| {
-        filter.matches(&|name| spelled::<E>(name).map_or(Value::Null, |name| object.property(directory, name)))
+    Ok(())
+}
+
+/// The one relationship that a filter counts here.
+const OWNERS_COUNT: &str = "owners/$count";
+
+fn hits<E: Entity>(directory: &Directory, query: &Query, object: &E) -> bool {
+    let property = |name: &str| match name.strip_suffix("/$count") {
+        Some("owners") => json!(object.owners().map_or(0, <[_]>::len)),
+        Some(collection) => json!(value(directory, object, collection).as_array().map_or(0, Vec::len)),
+        None => value(directory, object, name),
     };
-    Ok(objects.filter(matches).collect())
+    query.filter.as_ref().is_none_or(|filter| filter.matches(&property))
+        && query.search.as_ref().is_none_or(|search| search.matches(&property))
+}
+
+fn value<E: Entity>(directory: &Directory, object: &E, written: &str) -> Value {
+    spelled::<E>(written).map_or(Value::Null, |name| object.property(directory, name))
+}
+
+/// Orders by the texts of properties, in any case; equals stay ordered by id.
+fn ordered<'e, E: Entity>(directory: &Directory, query: &Query, objects: Vec<&'e E>) -> Vec<&'e E> {
+    let key = |object: &E| -> Vec<String> {
+        let texts = query.order.iter().map(|(name, _)| object.property(directory, name));
+        texts.map(|text| text.as_str().unwrap_or_default().to_lowercase()).collect()
+    };
+    let mut keyed: Vec<(Vec<String>, &E)> = objects.into_iter().map(|object| (key(object), object)).collect();
+    keyed.sort_by(|(a, _), (b, _)| {
+        let each = a.iter().zip(b).zip(&query.order).map(
+            |((a, b), (_, backwards))| {
+                if *backwards { b.cmp(a) } else { a.cmp(b) }
+            },
+        );
+        each.fold(Ordering::Equal, Ordering::then)
+    });
+    keyed.into_iter().map(|(_, object)| object).collect()
 }
 
 fn selected<E: Entity>(query: &Query) -> Result<Option<Vec<&'static str>>, Problem> {

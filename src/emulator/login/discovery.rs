@@ -12,20 +12,26 @@ use crate::emulator::tenant::Tenant;
 /// The OpenID configuration; `flavour` is `v2.0/` or empty for the v1 endpoints. The tenant stays the
 /// first path segment of the token endpoint: MSAL takes it from there.
 pub(super) fn document(tenant: &Tenant, call: &Call, named: &str, flavour: &str) -> Refused<Reply> {
-    check_tenant(tenant, named)?;
     let base = call.base();
-    let id = tenant.directory.tenant_id();
-    let (issuer, oauth2) = if flavour.is_empty() {
-        (format!("https://sts.windows.net/{id}/"), format!("{base}/{id}/oauth2"))
+    // The documents that belong to no tenant leave a blank for its id; `az logout` asks for one.
+    let (id, place) = if matches!(named, "common" | "organizations") {
+        ("{tenantid}".to_owned(), named.to_owned())
     } else {
-        (format!("{base}/{id}/v2.0"), format!("{base}/{id}/oauth2/v2.0"))
+        check_tenant(tenant, named)?;
+        let id = tenant.directory.tenant_id().to_string();
+        (id.clone(), id)
+    };
+    let (issuer, oauth2) = if flavour.is_empty() {
+        (format!("https://sts.windows.net/{id}/"), format!("{base}/{place}/oauth2"))
+    } else {
+        (format!("{base}/{id}/v2.0"), format!("{base}/{place}/oauth2/v2.0"))
     };
     Ok(ok(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{oauth2}/authorize"),
         "token_endpoint": format!("{oauth2}/token"),
         "device_authorization_endpoint": format!("{oauth2}/devicecode"),
-        "jwks_uri": format!("{base}/{id}/discovery/{flavour}keys"),
+        "jwks_uri": format!("{base}/{place}/discovery/{flavour}keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "response_modes_supported": ["query", "fragment", "form_post"],
