@@ -9,12 +9,13 @@ use super::admin;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Directory;
+use super::fault::Faults;
 use super::graph;
 use super::history::History;
 use super::history::View;
 use super::jws::Signer;
+use super::log::Log;
 use super::login;
-use super::quirks::Faults;
 use super::quirks::Quirks;
 
 /// Everything that a request can see or change. It lives behind one lock.
@@ -25,6 +26,8 @@ pub struct Tenant {
     pub directory: Directory,
     /// Faults that wait.
     pub faults: Faults,
+    /// What was called.
+    pub log: Log,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
     /// The port we listen on: which addresses are our own.
@@ -47,6 +50,7 @@ impl Tenant {
             directory,
             faults: Faults::default(),
             history: History::default(),
+            log: Log::default(),
             manual_clock,
             port,
             quirks,

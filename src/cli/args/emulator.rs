@@ -19,7 +19,7 @@ pub struct EmulatorArgs {
 pub enum EmulatorCommand {
     /// Serve it on loopback until stopped
     #[command(
-        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu"
+        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu\n  everkey emulator serve --dir ./emu --faults faults.toml --quirk read_lag=20s"
     )]
     Serve(ServeArgs),
 }
@@ -36,4 +36,10 @@ pub struct ServeArgs {
     /// Where its clock starts: an RFC 3339 instant, or `real` (default: the saved instant, else real)
     #[arg(long, env = "EVERKEY_CLOCK", value_name = "TIME|real")]
     pub clock: Option<String>,
+    /// File of faults to follow, TOML or JSON
+    #[arg(long, env = "EVERKEY_FAULTS", value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// A standing condition, such as read_lag=20s; may be repeated
+    #[arg(long = "quirk", env = "EVERKEY_QUIRK", value_name = "NAME=VALUE", value_delimiter = ';')]
+    pub quirks: Vec<String>,
 }
