@@ -119,7 +119,7 @@ impl Bench {
         let another = Tool.self_signed(&key, "CN=another", start, start + YEARS).unwrap().der;
         let owner = emulator.operator().service_principal_id;
         let seeded = emulator.with_directory(|directory, now| sow(directory, owner, &certificate, now));
-        let (quick, slow) = (client(&emulator, &clock, 5_000), client(&emulator, &clock, 250));
+        let (quick, slow) = (client(&emulator, &clock, 20_000), client(&emulator, &clock, 700));
         // Somebody signed in before: the report has a line.
         quick.by_secret.token().await.unwrap();
         let baseline = emulator.with_directory(|directory, _| directory.clone());

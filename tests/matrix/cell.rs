@@ -1,7 +1,10 @@
 //! One cell: a call meets a fault, and what the client says of it is held against what happened.
 
+use std::sync::Arc;
+
 use everkey::emulator::LogEntry;
 use everkey::emulator::Rule;
+use everkey::ports::Directory as _;
 use everkey::ports::PortError;
 use everkey::ports::TokenSource as _;
 use serde_json::json;
@@ -56,6 +59,15 @@ pub async fn run(
     bench.reset();
     prepare(bench, row);
     bench.quick.by_secret.token().await.map_err(|error| format!("no token: {error}"))?;
+    if column.slow {
+        // Its time is for the answer, not for a new connection.
+        bench
+            .slow
+            .graph(Arc::clone(&bench.quick.by_secret))
+            .owners(&bench.app.object_id)
+            .await
+            .map_err(|error| error.to_string())?;
+    }
     bench.emulator.clear_log();
     let (method, path) = (row.request.0, row.request.1.replace("{resource}", &bench.resource));
     let count = if lasting { LASTING } else { 1 };

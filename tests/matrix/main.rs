@@ -6,4 +6,26 @@ mod bench;
 mod calls;
 mod cell;
 mod client;
+mod engine;
 mod faults;
+
+// The world of whole rotations is that of the crash tests.
+#[path = "../crash/breaker.rs"]
+mod breaker;
+#[path = "../crash/foreign.rs"]
+mod foreign;
+#[path = "../crash/kinds.rs"]
+mod kinds;
+#[path = "../crash/lab.rs"]
+mod lab;
+#[path = "../crash/outside.rs"]
+mod outside;
+#[path = "../crash/ports.rs"]
+mod ports;
+#[path = "../crash/process.rs"]
+mod process;
+#[path = "../crash/sealed.rs"]
+mod sealed;
+#[path = "../crash/world.rs"]
+#[expect(dead_code, reason = "some of what the crash tests do is not needed here")]
+mod world;
