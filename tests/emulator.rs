@@ -17,6 +17,8 @@ mod credentials;
 mod crowd;
 #[path = "emulator/curl.rs"]
 mod curl;
+#[path = "emulator/faults.rs"]
+mod faults;
 #[path = "emulator/hostile.rs"]
 mod hostile;
 #[path = "emulator/mail.rs"]

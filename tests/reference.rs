@@ -45,7 +45,8 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> = [codes::CODES, everkey::cli::CERT_CODES, UPKEEP, WATCHING].concat();
+    let mut codes: Vec<(&str, &str, &str, &str)> =
+        [codes::CODES, everkey::cli::CERT_CODES, everkey::cli::FAULT_CODES, UPKEEP, WATCHING].concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

@@ -10,6 +10,7 @@ use super::args::Cli;
 use super::args::EmulatorArgs;
 use super::args::EmulatorCommand;
 use super::args::ServeArgs;
+use super::faults;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::clock::OffsetClock;
@@ -31,7 +32,9 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     let listen =
         args.listen.or(saved.as_ref().map(|saved| saved.listen)).unwrap_or_else(|| SocketAddr::from(DEFAULT_LISTEN));
     let clock = clock(args, saved.map(|saved| saved.clock))?;
+    let plan = faults::plan(args)?;
     let mut options = Options::new(clock);
+    options.quirks = plan.quirks.clone().unwrap_or_default();
     options.dir = Some(args.dir.clone());
     options.listen = listen;
     (options.seed, options.seed_apps) = (args.seed, args.seed_apps as usize);
@@ -40,6 +43,7 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     }
     let (_, woken) = super::signals::stop_on_signal();
     let emulator = Emulator::start(options).await.map_err(said)?;
+    emulator.follow(&plan);
     out.print(&format!(
         "Entra emulator on {} (login, Graph). CA: {}. Operator: {}\n",
         emulator.url(),

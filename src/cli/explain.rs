@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::CERT_CODES;
+use super::FAULT_CODES;
 use super::OK;
 use super::args::ExplainArgs;
 use super::output::Output;
@@ -24,7 +25,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain([CODES, CERT_CODES, UPKEEP, WATCHING].concat())
+        .chain([CODES, CERT_CODES, FAULT_CODES, UPKEEP, WATCHING].concat())
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

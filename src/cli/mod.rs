@@ -15,6 +15,7 @@ mod emulator;
 mod enable;
 mod exchange;
 mod explain;
+mod faults;
 mod guard;
 mod handoff;
 mod history;
@@ -53,6 +54,7 @@ pub use args::Cli;
 use args::Command;
 use args::Form;
 pub use cert::CODES as CERT_CODES;
+pub use faults::CODES as FAULT_CODES;
 use output::Output;
 use settings::Origins;
 

@@ -10,8 +10,9 @@ use serde_json::json;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Seed;
+use super::fault::FaultPlan;
+use super::fault::Rule;
 use super::mail::CaughtMail;
-use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
 
@@ -57,10 +58,20 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             tenant.quirks = quirks;
             Reply::empty(StatusCode::NO_CONTENT)
         }),
-        (&Method::POST, "faults") => read::<Fault>(call).map_or_else(refused, |fault| {
-            tenant.faults.push(fault);
+        (&Method::GET, "faults") => Reply::json(StatusCode::OK, tenant.faults.shown()),
+        (&Method::GET, "log") => shown(&tenant.log.entries().collect::<Vec<_>>()),
+        (&Method::DELETE, "log") => {
+            tenant.log.clear();
             Reply::empty(StatusCode::NO_CONTENT)
+        }
+        (&Method::POST, "faults") => read::<Rule>(call).map_or_else(refused, |rule| match rule.nonsense() {
+            Some(why) => Reply::json(StatusCode::BAD_REQUEST, json!({"error": why})),
+            None => {
+                tenant.faults.push(rule);
+                Reply::empty(StatusCode::NO_CONTENT)
+            }
         }),
+        (&Method::PUT, "faults") => read::<FaultPlan>(call).map_or_else(refused, |plan| follow(tenant, &plan)),
         (&Method::POST, "seed") => match read::<Seed>(call) {
             Ok(seed) => sow(tenant, seed, call),
             Err(error) => refused(error),
@@ -80,6 +91,18 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             Reply::json(StatusCode::NOT_FOUND, json!({"error": format!("the emulator has no {} {what}", call.method)}))
         }
     }
+}
+
+/// A whole plan, or nothing of it.
+fn follow(tenant: &mut Tenant, plan: &FaultPlan) -> Reply {
+    if let Some((number, why)) = plan.nonsense() {
+        return Reply::json(StatusCode::BAD_REQUEST, json!({"error": format!("fault {number}: {why}")}));
+    }
+    tenant.faults.follow(plan);
+    if let Some(quirks) = &plan.quirks {
+        tenant.quirks = quirks.clone();
+    }
+    Reply::empty(StatusCode::NO_CONTENT)
 }
 
 fn sow(tenant: &mut Tenant, seed: Seed, call: &Call) -> Reply {

@@ -1,6 +1,5 @@
 //! One request and one answer, apart from any socket: what the pure part of the emulator works on.
 
-use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
@@ -14,6 +13,8 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 use url::form_urlencoded;
 use uuid::Uuid;
+
+use super::fault::Delivery;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -66,8 +67,22 @@ pub enum ReplyBody {
     Empty,
     /// JSON.
     Json(Value),
+    /// These bytes, said to be of this type.
+    Raw(&'static str, Vec<u8>),
     /// Plain text.
     Text(String),
+}
+
+impl ReplyBody {
+    /// Its type, if it has one, and its bytes.
+    pub fn parts(self) -> (Option<&'static str>, Vec<u8>) {
+        match self {
+            Self::Empty => (None, Vec::new()),
+            Self::Json(value) => (Some("application/json; charset=utf-8"), value.to_string().into_bytes()),
+            Self::Raw(content_type, bytes) => (Some(content_type), bytes),
+            Self::Text(text) => (Some("text/plain"), text.into_bytes()),
+        }
+    }
 }
 
 /// An answer.
@@ -99,18 +114,18 @@ impl Reply {
         self
     }
 
-    /// The same as HTTP, dated by the emulator's clock.
-    pub fn into_response(self, now: Timestamp) -> Response {
-        let (content_type, body) = match self.body {
-            ReplyBody::Empty => (None, Body::empty()),
-            ReplyBody::Json(value) => (Some("application/json; charset=utf-8"), Body::from(value.to_string())),
-            ReplyBody::Text(text) => (Some("text/plain"), Body::from(text)),
-        };
+    /// The same as HTTP, dated by the emulator's clock and sent in this way.
+    pub fn into_response(self, now: Timestamp, delivery: Delivery) -> Response {
+        let (content_type, bytes) = self.body.parts();
+        let (body, length) = delivery.body(bytes);
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(length) = length {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         for (name, value) in self.headers {
             if let Ok(value) = HeaderValue::try_from(value) {

@@ -1,5 +1,5 @@
-//! How the emulated service misbehaves on request: what the documents leave open, how far reads and
-//! sign-ins lag behind writes, and single faults for tests.
+//! How the emulated service misbehaves all the time, on request: what the documents leave open, and how far reads and
+//! sign-ins lag behind writes. Single faults are in `fault`.
 
 use jiff::SignedDuration;
 use serde::Deserialize;
@@ -51,91 +51,48 @@ impl Default for Quirks {
 }
 
 impl Quirks {
+    /// Sets one by `name=value`; the value as in JSON, or as plain text.
+    ///
+    /// # Errors
+    /// In one sentence, when there is no such quirk or it takes no such value; nothing is set then.
+    pub fn assign(&mut self, assignment: &str) -> Result<(), String> {
+        let (name, text) = assignment.split_once('=').ok_or_else(|| format!("{assignment:?} is no NAME=VALUE"))?;
+        let mut all = serde_json::to_value(&*self).map_err(|error| error.to_string())?;
+        let Some(place) = all.get_mut(name) else {
+            let known: Vec<_> = all.as_object().into_iter().flat_map(|all| all.keys().cloned()).collect();
+            return Err(format!("there is no quirk {name:?}; there are {}", known.join(", ")));
+        };
+        *place = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        *self = serde_json::from_value(all).map_err(|error| format!("{name} cannot be {text:?}: {error}"))?;
+        Ok(())
+    }
+
     /// What PATCH keyCredentials does where the documents leave it open.
     pub fn key_conduct(&self) -> KeyConduct {
         KeyConduct { echo_null_keeps_key: self.echo_null_keeps_key, honours_client_key_id: self.honours_client_key_id }
     }
 }
 
-/// A fault that happens to the next `count` requests that match, then never again.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// How many requests it hits.
-    #[serde(default = "one")]
-    pub count: u32,
-    /// What happens to them.
-    pub effect: Effect,
-    /// The method, any when absent.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// A part of the path (any case); empty matches every path.
-    #[serde(default)]
-    pub path_contains: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn one() -> u32 {
-    1
-}
-
-/// What a fault does: the outcomes of a call that `rotation.md` lives with (F5).
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Effect {
-    /// The connection is reset now, and the request takes effect so much later: a paused gateway.
-    DelayEffect {
-        /// How much later, by the emulator's clock.
-        seconds: u32,
-    },
-    /// The request takes effect, and the connection is reset before the answer.
-    ResetAfterEffect,
-    /// The connection is reset before the request does anything.
-    ResetBeforeEffect,
-    /// The request is answered so and does nothing.
-    Status {
-        /// The body; an empty Graph error when absent.
-        #[serde(default)]
-        body: Option<Value>,
-        /// The HTTP status.
-        code: u16,
-        /// Retry-After in seconds.
-        #[serde(default)]
-        retry_after: Option<u32>,
-    },
-}
-
-/// The faults that still wait for their requests.
-#[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
-
-impl Faults {
-    /// Adds one behind the others; the oldest match wins.
-    pub fn push(&mut self, fault: Fault) {
-        self.0.push(fault);
-    }
-
-    /// How many requests they will still hit.
-    pub fn waiting(&self) -> u32 {
-        self.0.iter().map(|fault| fault.count).sum()
-    }
-
-    /// Drops all.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// The effect that hits this request, if any, used up by it.
-    pub fn take(&mut self, method: &str, path: &str) -> Option<Effect> {
-        let path = path.to_ascii_lowercase();
-        let hits = |fault: &Fault| {
-            fault.count > 0
-                && fault.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
-                && path.contains(&fault.path_contains.to_ascii_lowercase())
-        };
-        let fault = self.0.iter_mut().find(|fault| hits(fault))?;
-        fault.count -= 1;
-        let effect = fault.effect.clone();
-        self.0.retain(|fault| fault.count > 0);
-        Some(effect)
+    #[test]
+    fn a_quirk_is_set_by_its_name_or_nothing_is() {
+        let mut quirks = Quirks::default();
+        for assignment in ["read_flapping=true", "read_lag=20s", "token_lag=PT1M"] {
+            quirks.assign(assignment).unwrap();
+        }
+        assert!(quirks.read_flapping);
+        assert_eq!(quirks.read_lag.as_secs() + quirks.token_lag.as_secs(), 80);
+        for (assignment, why) in [
+            ("read_lag", "no NAME=VALUE"),
+            ("readlag=1s", "there are echo_null_keeps_key, "),
+            ("read_lag=soon", "read_lag cannot be \"soon\""),
+            ("read_flapping=perhaps", "read_flapping cannot be"),
+        ] {
+            assert!(quirks.assign(assignment).unwrap_err().contains(why), "{assignment}");
+        }
+        assert_eq!(quirks.read_lag.as_secs(), 20);
     }
 }

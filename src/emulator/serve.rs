@@ -14,17 +14,17 @@ use axum::extract::ConnectInfo;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header;
 use axum::response::Response;
-use jiff::SignedDuration;
 use jiff::Timestamp;
-use serde_json::json;
 use uuid::Uuid;
 
 use super::call::Call;
 use super::call::Reply;
+use super::fault::Delivery;
+use super::fault::Met;
+use super::fault::meet;
 use super::line::Lines;
-use super::quirks::Effect;
+use super::log;
 use super::tenant::Tenant;
 use crate::clock::Clock;
 
@@ -59,19 +59,26 @@ pub(super) fn ticks(now: Timestamp) -> Timestamp {
 }
 
 /// Counts a request for as long as it is being answered, also when its client goes away.
-struct InFlight<'a>(&'a Shared);
+struct InFlight<'a> {
+    /// Its number in the log, once it has one.
+    number: Option<u64>,
+    shared: &'a Shared,
+}
 
 impl<'a> InFlight<'a> {
     fn enter(shared: &'a Shared) -> Self {
         shared.requests.fetch_add(1, Ordering::SeqCst);
         shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        Self(shared)
+        Self { number: None, shared }
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if let Some(number) = self.number {
+            self.shared.lock().log.closed(number);
+        }
     }
 }
 
@@ -81,13 +88,12 @@ pub(super) async fn serve(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let _guard = InFlight::enter(&shared);
+    let mut in_flight = InFlight::enter(&shared);
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        return Reply::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response(shared.now());
+        return Reply::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response(shared.now(), Delivery::Whole);
     };
     let now = shared.now();
-    let mut tenant = shared.lock();
     let call = Call {
         body,
         headers: parts.headers,
@@ -98,35 +104,34 @@ pub(super) async fn serve(
         received: now,
         request_id: Uuid::new_v4(),
     };
-    // The emulator's own routes cannot be made to fail: they are how faults are taken back.
-    let fault =
-        if call.path.starts_with("/_emulator") { None } else { tenant.faults.take(call.method.as_str(), &call.path) };
-    let reply = match fault {
-        None => tenant.answer(&call),
-        Some(Effect::Status { body, code, retry_after }) => status(code, body, retry_after),
-        Some(effect) => {
-            match effect {
-                Effect::ResetAfterEffect => drop(tenant.answer(&call)),
-                Effect::DelayEffect { seconds } => {
-                    let due = now.checked_add(SignedDuration::from_secs(seconds.into())).unwrap_or(Timestamp::MAX);
-                    tenant.delay(Call { now: due, ..call });
-                }
-                Effect::ResetBeforeEffect | Effect::Status { .. } => {}
-            }
+    match answer(&shared, &mut in_flight, call) {
+        Met::Answered(reply, delivery) => reply.into_response(now, delivery),
+        Met::Cut => {
             shared.lines.cut(peer);
-            Reply::empty(StatusCode::BAD_GATEWAY)
+            Reply::empty(StatusCode::BAD_GATEWAY).into_response(now, Delivery::Whole)
         }
-    };
-    drop(tenant);
-    reply.into_response(now)
+        // Until the client gives up: then this future is dropped.
+        Met::Never => std::future::pending().await,
+    }
 }
 
-fn status(code: u16, body: Option<serde_json::Value>, retry_after: Option<u32>) -> Reply {
-    let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = body.unwrap_or_else(|| json!({"error": {"code": "UnknownError", "message": "", "innerError": {}}}));
-    let reply = Reply::json(status, body);
-    match retry_after {
-        Some(seconds) => reply.with(header::RETRY_AFTER, seconds.to_string()),
-        None => reply,
+/// What becomes of a request, noted in the log.
+fn answer(shared: &Shared, in_flight: &mut InFlight<'_>, call: Call) -> Met {
+    let mut tenant = shared.lock();
+    // The emulator's own routes cannot be made to fail, and are not noted: they are how faults are taken back.
+    if call.path.starts_with("/_emulator") {
+        return Met::Answered(tenant.answer(&call), Delivery::Whole);
     }
+    let caller = log::caller(&call);
+    let (name, effect) = tenant.faults.take(call.method.as_str(), &call.path, caller).unzip();
+    let number = tenant.log.note(&call, caller, name);
+    in_flight.number = Some(number);
+    let met = match effect {
+        None => Met::Answered(tenant.answer(&call), Delivery::Whole),
+        Some(effect) => meet(effect, &mut tenant, call),
+    };
+    if let Met::Answered(reply, _) = &met {
+        tenant.log.answered(number, reply.status.as_u16());
+    }
+    met
 }

@@ -20,13 +20,15 @@ use uuid::Uuid;
 
 use super::EmulatorError;
 use super::directory::Directory;
+use super::fault::FaultPlan;
+use super::fault::Rule;
 use super::files;
 use super::jws::Signer;
 use super::line::Lines;
+use super::log::LogEntry;
 use super::mail::CaughtMail;
 use super::operator::Operator;
 use super::options::Options;
-use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::serve::Shared;
 use super::serve::serve;
@@ -157,8 +159,32 @@ impl Emulator {
     }
 
     /// Queues a fault.
-    pub fn inject(&self, fault: Fault) {
-        self.shared.lock().faults.push(fault);
+    pub fn inject(&self, fault: impl Into<Rule>) {
+        self.shared.lock().faults.push(fault.into());
+    }
+
+    /// Follows a plan of faults from its beginning, in place of all that waited.
+    pub fn follow(&self, plan: &FaultPlan) {
+        let mut tenant = self.shared.lock();
+        tenant.faults.follow(plan);
+        if let Some(quirks) = &plan.quirks {
+            tenant.quirks = quirks.clone();
+        }
+    }
+
+    /// Drops the faults that still wait.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// What was called since the start, or since [`Emulator::clear_log`].
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.shared.lock().log.entries().cloned().collect()
+    }
+
+    /// Forgets what was called.
+    pub fn clear_log(&self) {
+        self.shared.lock().log.clear();
     }
 
     /// Requests that queued faults still wait for.

@@ -11,13 +11,14 @@ use super::admin;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Directory;
+use super::fault::Faults;
 use super::graph;
 use super::history::History;
 use super::history::View;
 use super::jws::Signer;
+use super::log::Log;
 use super::login;
 use super::mail::CaughtMail;
-use super::quirks::Faults;
 use super::quirks::Quirks;
 
 /// So many mails are remembered.
@@ -31,6 +32,8 @@ pub struct Tenant {
     pub directory: Directory,
     /// Faults that wait.
     pub faults: Faults,
+    /// What was called.
+    pub log: Log,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
     /// The port we listen on: which addresses are our own.
@@ -55,6 +58,7 @@ impl Tenant {
             faults: Faults::default(),
             mails: VecDeque::new(),
             history: History::default(),
+            log: Log::default(),
             manual_clock,
             port,
             quirks,

@@ -68,8 +68,10 @@ fn call(line: &str) -> Option<(&str, &str)> {
 
 fn traced(command: &Command, inject: Option<&str>) -> (Output, String) {
     let log = tempfile::NamedTempFile::new().unwrap();
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-s", "0", "-o"]).arg(log.path());
+    // strace counts by thread and cannot tell files apart: it may also hit a runtime's wake-up call, after which that
+    // process waits for ever.
+    let mut strace = Command::new("timeout");
+    strace.args(["-k", "1", "20", "strace", "-f", "-y", "-s", "0", "-o"]).arg(log.path());
     strace.arg("-e").arg(format!("trace={}", CALLS.join(",")));
     if let Some(inject) = inject {
         strace.arg("-e").arg(inject);

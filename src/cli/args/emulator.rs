@@ -19,7 +19,7 @@ pub struct EmulatorArgs {
 pub enum EmulatorCommand {
     /// Serve it on loopback until stopped
     #[command(
-        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu\n  everkey emulator serve --seed-apps 5000 --seed 7 --dir ./large"
+        after_long_help = "Examples:\n  everkey emulator serve --dir ./emu\n  everkey emulator serve --listen 127.0.0.1:8443 --clock 2026-11-20T09:00:00Z --dir ./emu\n  everkey emulator serve --seed-apps 5000 --seed 7 --dir ./large\n  everkey emulator serve --dir ./emu --faults faults.toml --quirk read_lag=20s"
     )]
     Serve(ServeArgs),
 }
@@ -42,4 +42,10 @@ pub struct ServeArgs {
     /// Make ids, dates and secrets repeat; 0 draws new ones (who knows the seed knows the secrets)
     #[arg(long, env = "EVERKEY_SEED", value_name = "N", default_value_t = 0)]
     pub seed: u64,
+    /// File of faults to follow, TOML or JSON
+    #[arg(long, env = "EVERKEY_FAULTS", value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// A standing condition, such as read_lag=20s; may be repeated
+    #[arg(long = "quirk", env = "EVERKEY_QUIRK", value_name = "NAME=VALUE", value_delimiter = ';')]
+    pub quirks: Vec<String>,
 }

@@ -181,6 +181,11 @@ fn shown(id: &str, reply: Reply) -> Value {
             headers.insert("Content-Type".to_owned(), json!("text/plain"));
             json!(text)
         }
+        // What is no JSON comes in base64.
+        ReplyBody::Raw(content_type, bytes) => {
+            headers.insert("Content-Type".to_owned(), json!(content_type));
+            json!(BASE64_STANDARD.encode(bytes))
+        }
     };
     json!({"id": id, "status": reply.status.as_u16(), "headers": headers, "body": body})
 }
