@@ -15,6 +15,8 @@ mod consent;
 mod credentials;
 #[path = "emulator/curl.rs"]
 mod curl;
+#[path = "emulator/federated.rs"]
+mod federated;
 #[path = "emulator/hostile.rs"]
 mod hostile;
 #[path = "emulator/mail.rs"]

@@ -16,6 +16,7 @@ mod error;
 mod files;
 mod graph;
 mod history;
+mod issuer;
 mod jws;
 mod line;
 mod login;

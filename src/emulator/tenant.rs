@@ -12,6 +12,8 @@ use super::directory::Directory;
 use super::graph;
 use super::history::History;
 use super::history::View;
+use super::issuer;
+use super::issuer::Issuer;
 use super::jws::Signer;
 use super::login;
 use super::quirks::Faults;
@@ -25,6 +27,8 @@ pub struct Tenant {
     pub directory: Directory,
     /// Faults that wait.
     pub faults: Faults,
+    /// The issuer of workloads' tokens, outside the tenant.
+    pub issuer: Issuer,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
     /// The port we listen on: which addresses are our own.
@@ -47,6 +51,7 @@ impl Tenant {
             directory,
             faults: Faults::default(),
             history: History::default(),
+            issuer: Issuer::default(),
             manual_clock,
             port,
             quirks,
@@ -96,6 +101,7 @@ impl Tenant {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
             (Some("v1.0" | "beta"), _) => graph::answer(self, call),
+            (Some("_emulator"), Some("issuer")) => issuer::answer(self, call),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {

@@ -5,6 +5,7 @@
 
 mod applications;
 mod assertions;
+mod federated;
 mod grants;
 mod keys;
 mod passwords;
@@ -31,6 +32,8 @@ use uuid::Uuid;
 pub use self::applications::Application;
 pub use self::assertions::Presented;
 pub use self::assertions::Verdict;
+pub use self::federated::FederatedCredential;
+pub use self::federated::Mismatch;
 pub use self::grants::AppRoleAssignment;
 pub use self::grants::PermissionGrant;
 pub use self::keys::KeyConduct;

@@ -9,6 +9,7 @@ use super::Request;
 use super::credentials;
 use super::delta;
 use super::entity::application_keys_with_bytes;
+use super::federated;
 use super::owners;
 use super::path::Address;
 use super::problem::Answer;
@@ -82,6 +83,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
         }
         (_, "") => Err(Problem::method(request.call)),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
+        (_, rest) if rest.starts_with("federatedidentitycredentials") => federated::route(request, id, used),
         (_, rest) => {
             let action = rest.to_owned();
             credentials::route(request, id, &action)

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod discovery;
+mod federation;
 mod form;
 mod refusal;
 mod resources;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use self::refusal::AadSts;
 use self::refusal::Refused;
+pub use self::refusal::Wording;
 pub use self::resources::is_graph;
 use super::call::Call;
 use super::call::Reply;
@@ -50,7 +52,7 @@ pub fn answer(tenant: &mut Tenant, call: &Call, named: &str) -> Reply {
         (&Method::GET, ".well-known/openid-configuration") => discovery::document(tenant, call, named, ""),
         _ => Err(AadSts::new(900561, format!("The endpoint does not accept {} requests.", call.method))),
     };
-    let reply = answer.unwrap_or_else(|refused| refused.reply(call));
+    let reply = answer.unwrap_or_else(|refused| refused.reply(call, tenant.quirks.token_refusals.get(&refused.code())));
     reply
         .with(header::CACHE_CONTROL, "no-store, no-cache")
         .with(header::PRAGMA, "no-cache")

@@ -63,7 +63,7 @@ pub(super) fn issue(tenant: &mut Tenant, call: &Call, named: &str, version: Vers
     })?;
     let resource_id = tenant.directory.principal_by_app_id(resource).map(|one| one.id);
     let roles = resource_id.map(|resource| tenant.directory.roles(principal, resource)).unwrap_or_default();
-    let by_certificate = matches!(used, Verdict::Certificate(_));
+    let by_certificate = matches!(used, Verdict::Certificate(_) | Verdict::Federated(_));
     let claims = claims(tenant, call, &audience, (app_id, principal), by_certificate, &roles);
     let token = tenant
         .signer
