@@ -20,6 +20,7 @@ mod issuer;
 mod jws;
 mod line;
 mod login;
+mod machine;
 mod mail;
 mod operator;
 mod options;

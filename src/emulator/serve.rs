@@ -121,7 +121,7 @@ pub(super) async fn serve(
     reply.into_response(now)
 }
 
-fn status(code: u16, body: Option<serde_json::Value>, retry_after: Option<u32>) -> Reply {
+pub(super) fn status(code: u16, body: Option<serde_json::Value>, retry_after: Option<u32>) -> Reply {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = body.unwrap_or_else(|| json!({"error": {"code": "UnknownError", "message": "", "innerError": {}}}));
     let reply = Reply::json(status, body);

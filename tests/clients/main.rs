@@ -7,4 +7,5 @@
 
 mod support;
 
+mod identities;
 mod msal;

@@ -4,6 +4,7 @@ mod assertion;
 mod discovery;
 mod federation;
 mod form;
+mod managed;
 mod refusal;
 mod resources;
 mod token;
@@ -15,6 +16,8 @@ use axum::http::header;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::managed::MACHINE;
+pub use self::managed::answer as managed;
 use self::refusal::AadSts;
 use self::refusal::Refused;
 pub use self::refusal::Wording;
