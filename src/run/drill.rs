@@ -120,7 +120,8 @@ impl Engine {
             Ok(read) => {
                 let seen = &read.value;
                 let held = seen.secrets.len() + seen.certificates.len();
-                let text = format!("{:?} holds {held} credentials, none of which is touched", seen.display_name);
+                let noun = if held == 1 { "credential" } else { "credentials" };
+                let text = format!("{:?} holds {held} {noun}; what is there is not touched", seen.display_name);
                 self.note_step(&mut drilled, tell, &watch, Ok(text), None);
             }
             Err(error) => {

@@ -78,8 +78,11 @@ fn token_tells_what_the_credential_may_do_and_never_the_token() {
     assert_eq!(app, 1);
     for one in world.secrets_of("LEXZUR E-mail Engine") {
         let state = world.state();
-        let found =
-            state["applications"].as_object().unwrap().values().find(|app| app["displayName"] == "LEXZUR E-mail Engine");
+        let found = state["applications"]
+            .as_object()
+            .unwrap()
+            .values()
+            .find(|app| app["displayName"] == "LEXZUR E-mail Engine");
         let path = format!("/applications/{}/removePassword", found.unwrap()["id"].as_str().unwrap());
         world.graph(Method::POST, &path, &json!({"keyId": one["keyId"]}));
     }
@@ -106,8 +109,11 @@ fn a_drill_adds_uses_removes_and_leaves_everything_as_it_was() {
     let stranger =
         json!({"passwordCredential": {"displayName": "everkey drill, may be removed [ekd1 zzzzzz.0123456789]"}});
     let state = world.state();
-    let app =
-        state["applications"].as_object().unwrap().values().find(|app| app["displayName"] == "ROGER365.io Azure Entra replicator");
+    let app = state["applications"]
+        .as_object()
+        .unwrap()
+        .values()
+        .find(|app| app["displayName"] == "ROGER365.io Azure Entra replicator");
     let app = app.unwrap_or_else(|| panic!("{state:#}"))["id"].as_str().unwrap().to_owned();
     let foreign = world.graph(Method::POST, &format!("/applications/{app}/addPassword"), &stranger);
     world.run(&["drill", NAME]).fails(64, "U003", &[]);
