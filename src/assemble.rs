@@ -1,5 +1,6 @@
 //! The one place that names concrete adapters: configuration in, ports out.
 
+mod identity;
 mod reading;
 mod signers;
 
@@ -15,12 +16,10 @@ use crate::clock::OffsetClock;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::config::Settings;
-use crate::entra::AzureCli;
 use crate::entra::Cloud as EntraCloud;
 use crate::entra::Endpoints;
 use crate::entra::Entra;
 use crate::entra::EntraOptions;
-use crate::entra::OwnSignIn;
 use crate::error::Class;
 use crate::error::Error;
 use crate::error::Result;
@@ -28,15 +27,12 @@ use crate::graph::Graph;
 use crate::graph::GraphOptions;
 use crate::graph::Patience;
 use crate::http;
-use crate::model::ClientId;
 use crate::notifiers::Smtp;
 use crate::notifiers::SmtpOptions;
 use crate::notifiers::SmtpTls;
 use crate::pki;
-use crate::policy::Auth;
 use crate::policy::Cloud;
 use crate::policy::Mail;
-use crate::policy::SecretSource;
 use crate::policy::StoreUrl;
 use crate::policy::Tls;
 use crate::policy::Transport;
@@ -45,7 +41,6 @@ use crate::ports::Store;
 use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
-use crate::secret::Secret;
 use crate::sinks::Factory;
 use crate::store::SealKey;
 use crate::store::Sqlite;
@@ -140,6 +135,8 @@ pub struct Online {
     pub directory: Arc<dyn crate::ports::Directory>,
     /// Base of the sign-in pages.
     pub login_url: String,
+    /// everkey's own token.
+    pub tokens: Arc<dyn TokenSource>,
 }
 
 /// Makes it.
@@ -151,7 +148,7 @@ pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
     let client = client(settings)?;
     let (clock, _) = clock(settings, &client, &endpoints).await?;
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
-    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url })
+    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url, tokens: connected.tokens })
 }
 
 /// The https client of a tenant.
@@ -182,6 +179,7 @@ pub async fn time(settings: &Settings) -> Result<jiff::Timestamp> {
 struct Connected {
     entra: Arc<Entra>,
     graph: Arc<Graph>,
+    tokens: Arc<dyn TokenSource>,
 }
 
 fn connect(
@@ -200,13 +198,13 @@ fn connect(
             graph_url: endpoints.graph_url.clone(),
             tenant: tenant.clone(),
             clock: Arc::clone(&clock),
-            own: own(settings)?,
+            own: identity::own(settings, endpoints)?,
         })
         .map_err(failed)?,
     );
-    let tokens: Arc<dyn TokenSource> = match settings.tenant.auth {
-        Auth::AzureCli => Arc::new(AzureCli::new(Some(tenant.clone()), Arc::clone(&clock))),
-        _ => entra.clone(),
+    let tokens: Arc<dyn TokenSource> = match identity::elsewhere(settings, endpoints, &clock)? {
+        Some(source) => source,
+        None => entra.clone(),
     };
     let graph = Arc::new(
         Graph::new(GraphOptions {
@@ -214,49 +212,12 @@ fn connect(
             graph_url: endpoints.graph_url.clone(),
             tenant,
             clock,
-            tokens,
+            tokens: Arc::clone(&tokens),
             patience,
         })
         .map_err(failed)?,
     );
-    Ok(Connected { entra, graph })
-}
-
-fn own(settings: &Settings) -> Result<OwnSignIn> {
-    let tenant = &settings.tenant;
-    let client_id = || -> Result<ClientId> {
-        tenant.client_id.clone().ok_or_else(|| {
-            Error::new(Class::Config, "C011", format!("[tenants.{}] has no client_id", settings.tenant_name))
-                .help("client_id is everkey's own app registration")
-        })
-    };
-    match &tenant.auth {
-        Auth::Secret(source) => Ok(OwnSignIn::ClientSecret {
-            client_id: client_id()?,
-            secret: config::secret(source, "everkey's own client secret")?,
-        }),
-        Auth::Certificate { certificate, key } => {
-            let what = "everkey's own certificate";
-            let mut bytes = config::read_bytes(certificate, what)?;
-            // One file may hold both; read twice, its key would look like two.
-            if !matches!(key, SecretSource::File(path) if path == certificate) {
-                bytes.push(b'\n');
-                bytes.extend_from_slice(config::secret(key, "the key of everkey's own certificate")?.expose());
-            }
-            let bytes = Secret::new(bytes);
-            let (key, certificate) = pki::load_pair(bytes.expose(), None).map_err(|error| {
-                Error::new(Class::Config, "C010", format!("cannot use {what}"))
-                    .why(error)
-                    .help("certificate_file and key_file hold PEM; both may name the same file")
-            })?;
-            Ok(OwnSignIn::Certificate { client_id: client_id()?, key, certificate })
-        }
-        Auth::AzureCli => Ok(OwnSignIn::Elsewhere),
-        Auth::ManagedIdentity | Auth::WorkloadIdentity => {
-            Err(Error::new(Class::Config, "C013", "this way of signing in is not in this release")
-                .help("use auth = \"certificate\", auth = \"secret\" or auth = \"azure-cli\""))
-        }
-    }
+    Ok(Connected { entra, graph, tokens })
 }
 
 fn endpoints(cloud: &Cloud) -> Endpoints {

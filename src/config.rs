@@ -87,6 +87,10 @@ pub fn load(config: &Path, policies: Option<&Path>, tenant: Option<&str>) -> Res
         return Err(Error::new(Class::Usage, "U011", format!("there is no tenant {name:?} in {}", config.display()))
             .help(format!("known: {}", known.join(", "))));
     };
+    let mut tenant = tenant;
+    if tenant.client_id.is_none() && matches!(tenant.auth, policy::Auth::WorkloadIdentity { .. }) {
+        tenant.client_id = variable("AZURE_CLIENT_ID").filter(|id| !id.is_empty()).map(Into::into);
+    }
     let policies_dir = policies.map_or_else(|| tool.policies.clone(), Path::to_path_buf);
     Ok(Settings { tool, policies_dir, tenant_name: name, tenant })
 }

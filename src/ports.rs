@@ -37,6 +37,7 @@ use crate::model::SecretEntry;
 use crate::model::SlotName;
 use crate::model::TenantId;
 use crate::model::Thumbprint;
+use crate::model::TokenClaims;
 use crate::model::ValueName;
 use crate::secret::Fingerprint;
 use crate::secret::Secret;
@@ -315,6 +316,11 @@ pub enum Probe {
 pub trait TokenEndpoint: Send + Sync {
     /// Signs in as a managed application, with a fresh request each time (no cache).
     async fn probe(&self, app: &AppRef, sign_in: SignIn<'_>) -> Result<Probe, PortError>;
+
+    /// The same, with what the token says where one was issued.
+    async fn describe(&self, app: &AppRef, sign_in: SignIn<'_>) -> Result<(Probe, Option<TokenClaims>), PortError> {
+        Ok((self.probe(app, sign_in).await?, None))
+    }
 
     /// The proof of possession that addKey and removeKey ask for: a JWT signed by a live key of the application.
     fn proof(&self, app: &ObjectId, key: &Secret, certificate: &[u8]) -> Result<Secret, PortError>;

@@ -19,6 +19,8 @@ mod crowd;
 mod curl;
 #[path = "emulator/faults.rs"]
 mod faults;
+#[path = "emulator/federated.rs"]
+mod federated;
 #[path = "emulator/hostile.rs"]
 mod hostile;
 #[path = "emulator/mail.rs"]

@@ -8,6 +8,7 @@ mod handoff;
 mod inventory;
 mod serve;
 mod tool;
+mod trial;
 mod watch;
 
 use std::path::PathBuf;
@@ -58,6 +59,9 @@ pub use tool::ConfigArgs;
 pub use tool::ConfigCommand;
 pub use tool::InitArgs;
 pub use tool::ManArgs;
+pub use trial::DemoArgs;
+pub use trial::DrillArgs;
+pub use trial::TokenArgs;
 pub use watch::AdoptArgs;
 pub use watch::NewArgs;
 pub use watch::WatchArgs;
@@ -184,6 +188,14 @@ pub enum Command {
         after_long_help = "Examples:\n  everkey enable reapit-lead-imports\n  everkey enable enate-graph-mail --yes"
     )]
     Enable(EnableArgs),
+    /// Add a throw-away secret to an application, sign in with it, remove it: proves rights and network, changes nothing
+    #[command(
+        after_long_help = "Examples:\n  everkey drill reapit-lead-imports\n  everkey drill enate-graph-mail --yes -o json"
+    )]
+    Drill(DrillArgs),
+    /// Sign in with an integration's current credential and tell what the token allows; never the token
+    #[command(after_long_help = "Examples:\n  everkey token enate-graph-mail\n  everkey token --as-everkey -o json")]
+    Token(TokenArgs),
     /// Do what is due when it is due, as a daemon; or one cycle of it
     #[command(
         after_long_help = "Examples:\n  everkey serve --listen 127.0.0.1:8080\n  everkey serve --once -o json\n\nSIGHUP reads configuration and policies again; what is invalid changes nothing. SIGTERM and SIGINT end the\ndaemon at the next safe point with exit code 0; `--once` ends with 143 or 130, like `apply`."
@@ -246,18 +258,6 @@ pub enum Command {
     HelpOn(HelpArgs),
     /// The version
     Version,
-}
-
-/// `demo`
-#[derive(Args, Debug)]
-pub struct DemoArgs {
-    /// Keep everything in this directory (default: a temporary one, deleted at the end)
-    #[arg(long, env = "EVERKEY_KEEP", value_name = "DIR")]
-    pub keep: Option<PathBuf>,
-    /// Break one promise, to see that the figures notice (test builds only)
-    #[cfg(feature = "mutants")]
-    #[arg(long, env = "EVERKEY_SABOTAGE", value_enum)]
-    pub sabotage: Option<crate::world::Sabotage>,
 }
 
 /// `validate`

@@ -38,14 +38,18 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     options.dir = Some(args.dir.clone());
     options.listen = listen;
     (options.seed, options.seed_apps) = (args.seed, args.seed_apps as usize);
+    options.imds = args.imds;
     if let Some(policies) = &cli.global.policy {
         options.policies.clone_from(policies);
     }
     let (_, woken) = super::signals::stop_on_signal();
     let emulator = Emulator::start(options).await.map_err(said)?;
     emulator.follow(&plan);
+    let machine = emulator.imds_url().map_or_else(String::new, |imds| {
+        format!("Managed identity on {imds}. To use it:  export AZURE_POD_IDENTITY_AUTHORITY_HOST={imds}\n")
+    });
     out.print(&format!(
-        "Entra emulator on {} (login, Graph). CA: {}. Operator: {}\n",
+        "Entra emulator on {} (login, Graph). CA: {}. Operator: {}\n{machine}",
         emulator.url(),
         args.dir.join("ca.pem").display(),
         args.dir.join("emulator.json").display(),

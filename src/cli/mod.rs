@@ -11,6 +11,7 @@ mod context;
 mod csv;
 mod demo;
 mod doctor;
+mod drill;
 mod emulator;
 mod enable;
 mod exchange;
@@ -38,6 +39,7 @@ mod signals;
 mod status;
 mod store;
 mod table;
+mod token;
 mod validate;
 mod watch;
 
@@ -173,6 +175,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Config(args) => settings::run(cli, args, origins, out),
         Command::Demo(args) => demo::run(args, out).await,
         Command::Doctor(args) => doctor::run(cli, args, out).await,
+        Command::Drill(args) => drill::run(cli, args, out).await,
         Command::Emulator(args) => emulator::run(cli, args, out).await,
         Command::Enable(args) => enable::run(cli, args, out).await,
         Command::ExchangeScript(args) => exchange::run(cli, args, out).await,
@@ -190,6 +193,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Serve(args) => serve::run(cli, args, out).await,
         Command::Store(args) => store::run(cli, args, out).await,
         Command::Status(args) => status::run(cli, args, out).await,
+        Command::Token(args) => token::run(cli, args, out).await,
         Command::Validate(args) => validate::run(cli, args, out),
         Command::Watch(args) => watch::run(cli, args, out).await,
         Command::Version => Ok(show::version(out)),

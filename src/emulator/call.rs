@@ -116,6 +116,8 @@ impl Reply {
 
     /// The same as HTTP, dated by the emulator's clock and sent in this way.
     pub fn into_response(self, now: Timestamp, delivery: Delivery) -> Response {
+        // A body that a fault put in another's place has its own type, whatever the headers were made for.
+        let is_raw = matches!(self.body, ReplyBody::Raw(..));
         let (content_type, bytes) = self.body.parts();
         let (body, length) = delivery.body(bytes);
         let mut response = Response::new(body);
@@ -127,7 +129,7 @@ impl Reply {
         if let Some(length) = length {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        for (name, value) in self.headers {
+        for (name, value) in self.headers.into_iter().filter(|(name, _)| !is_raw || name != header::CONTENT_TYPE) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);
             }

@@ -27,12 +27,14 @@ use uuid::Uuid;
 use super::EmulatorError;
 use super::certificate::hex;
 use super::directory::Directory;
+use super::machine::Machine;
 use super::operator::Operator;
 use super::options::MailSettings;
 
 const STATE: &str = "state.json";
 const SECRET: &str = "operator.secret";
 const PEM: &str = "operator.pem";
+const IDENTITY_HEADER: &str = "identity.header";
 const PFX: &str = "operator.pfx";
 const PFX_PASSWORD: &str = "operator.pfx.password";
 const SEAL_KEY: &str = "seal.key";
@@ -134,6 +136,7 @@ pub(super) struct Guide<'a> {
     pub(super) ca_pem: &'a str,
     pub(super) clock: &'a str,
     pub(super) dir: &'a Path,
+    pub(super) machine: Option<&'a Machine>,
     pub(super) mail: Option<&'a MailSettings>,
     pub(super) now: Timestamp,
     pub(super) operator: &'a Operator,
@@ -148,7 +151,7 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
     let dir = guide.dir;
     let path = |name: &str| full(&dir.join(name));
     write(dir, "ca.pem", guide.ca_pem.as_bytes())?;
-    let summary = json!({
+    let mut summary = json!({
         "schema": "everkey.emulator/v1",
         "url": guide.url,
         "ca_file": path("ca.pem")?,
@@ -163,6 +166,17 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
         },
         "everkey_toml": path("everkey.toml")?,
     });
+    if let Some(machine) = guide.machine {
+        write(dir, IDENTITY_HEADER, machine.header.as_bytes())?;
+        let url = format!("http://{}", machine.address);
+        summary["managed_identity"] = json!({
+            "variables": {"AZURE_POD_IDENTITY_AUTHORITY_HOST": url},
+            "app_service": {
+                "variables": {"IDENTITY_ENDPOINT": format!("{url}/msi/token")},
+                "identity_header_file": path(IDENTITY_HEADER)?,
+            },
+        });
+    }
     write(dir, "emulator.json", format!("{summary:#}\n").as_bytes())?;
     write(dir, "everkey.toml", tool_configuration(guide)?.as_bytes())
 }
@@ -281,7 +295,7 @@ fn pfx(pem: &str, password: &str) -> Result<Vec<u8>, EmulatorError> {
     writer.write().map_err(|error| failed(&error))
 }
 
-fn random_hex<const N: usize>() -> Result<String, EmulatorError> {
+pub(super) fn random_hex<const N: usize>() -> Result<String, EmulatorError> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|error| EmulatorError::crypto("random key", error))?;
     Ok(hex(&bytes).to_ascii_lowercase())

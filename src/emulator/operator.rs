@@ -76,20 +76,13 @@ struct KeyAndCertificate {
 }
 
 fn register(directory: &mut Directory, made: &KeyAndCertificate, now: Timestamp) -> Result<Operator, Refusal> {
-    let graph = directory.principal_by_app_id(MICROSOFT_GRAPH).map(|principal| principal.id);
-    let graph = graph.ok_or_else(|| Refusal::invalid("Microsoft Graph has no service principal"))?;
     let mut written = Properties::new();
     written.insert("displayName".to_owned(), json!("everkey"));
     let conduct = Quirks::default().key_conduct();
     let application_id = directory.create_application(written, None, conduct, now)?;
     let client_id = directory.application(application_id).map_or(Uuid::nil(), |application| application.app_id);
     let service_principal_id = directory.create_principal(client_id, None, now)?;
-    for name in ROLES {
-        let mut offered = permissions_of(MICROSOFT_GRAPH).iter();
-        let role = offered.find(|one| one.kind == PermissionKind::Application && one.name == name);
-        let role = role.ok_or_else(|| Refusal::invalid(format!("Microsoft Graph offers no {name}")))?;
-        directory.assign_role(service_principal_id, graph, role.id, now)?;
-    }
+    grant_roles(directory, service_principal_id, now)?;
     let password = NewPassword {
         display_name: Some("operator".to_owned()),
         end_date_time: ten_years_after(now),
@@ -110,6 +103,19 @@ fn register(directory: &mut Directory, made: &KeyAndCertificate, now: Timestamp)
         client_secret,
         service_principal_id,
     })
+}
+
+/// Gives a service principal what the operator may do.
+pub(super) fn grant_roles(directory: &mut Directory, principal: Uuid, now: Timestamp) -> Result<(), Refusal> {
+    let graph = directory.principal_by_app_id(MICROSOFT_GRAPH).map(|principal| principal.id);
+    let graph = graph.ok_or_else(|| Refusal::invalid("Microsoft Graph has no service principal"))?;
+    for name in ROLES {
+        let mut offered = permissions_of(MICROSOFT_GRAPH).iter();
+        let role = offered.find(|one| one.kind == PermissionKind::Application && one.name == name);
+        let role = role.ok_or_else(|| Refusal::invalid(format!("Microsoft Graph offers no {name}")))?;
+        directory.assign_role(principal, graph, role.id, now)?;
+    }
+    Ok(())
 }
 
 /// A self-signed RSA certificate, dated by the emulator's clock, which is what judges it.

@@ -16,6 +16,8 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// Where state and the operator's files are kept; in memory only when absent.
     pub dir: Option<PathBuf>,
+    /// The loopback address of the managed identity endpoints; none when absent.
+    pub imds: Option<SocketAddr>,
     /// The loopback address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
     /// Mail settings for the ready tool configuration; none are written when absent.
@@ -62,6 +64,7 @@ impl Options {
         Self {
             clock,
             dir: None,
+            imds: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             mail: None,
             manual_clock: false,

@@ -1,12 +1,15 @@
 //! How the emulated service misbehaves all the time, on request: what the documents leave open, and how far reads and
 //! sign-ins lag behind writes. Single faults are in `fault`.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::directory::KeyConduct;
+use super::login::Wording;
 
 /// Standing behaviour; the default is a polite service that never lags.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,6 +35,9 @@ pub struct Quirks {
     /// The token endpoint refuses a credential for so long after it was added, and accepts it for so
     /// long after it was removed.
     pub token_lag: SignedDuration,
+    /// Status and `error` of a refusal of the token endpoint, by its AADSTS number, where they shall be others than
+    /// ours: several are not established (entra-contract 1.5, 12).
+    pub token_refusals: BTreeMap<u32, Wording>,
 }
 
 impl Default for Quirks {
@@ -46,6 +52,7 @@ impl Default for Quirks {
             report_lag: SignedDuration::ZERO,
             report_rounds_to_day: false,
             token_lag: SignedDuration::ZERO,
+            token_refusals: BTreeMap::new(),
         }
     }
 }

@@ -26,6 +26,8 @@ use super::files;
 use super::jws::Signer;
 use super::line::Lines;
 use super::log::LogEntry;
+use super::login::MACHINE;
+use super::machine::Machine;
 use super::mail::CaughtMail;
 use super::operator::Operator;
 use super::options::Options;
@@ -43,6 +45,7 @@ const STOP_GRACE: Duration = Duration::from_secs(2);
 pub struct Emulator {
     address: SocketAddr,
     handle: Handle<SocketAddr>,
+    machine: Option<Machine>,
     operator: Operator,
     options: Options,
     shared: Arc<Shared>,
@@ -93,7 +96,12 @@ impl Emulator {
             .handle(handle.clone());
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let task = tokio::spawn(server.serve(router.into_make_service_with_connect_info::<SocketAddr>()));
-        let emulator = Self { address, handle, operator, options, shared, task: Some(task), tls };
+        let machine = options.imds.map(|listen| {
+            let fresh = !shared.lock().directory.principals().any(|one| one.own_name.as_deref() == Some(MACHINE));
+            Machine::start(listen, Arc::clone(&shared), fresh)
+        });
+        let machine = machine.transpose()?;
+        let emulator = Self { address, handle, machine, operator, options, shared, task: Some(task), tls };
         emulator.write_files()?;
         emulator.save()?;
         Ok(emulator)
@@ -117,6 +125,11 @@ impl Emulator {
     /// The certificate it serves with, for a mail catcher beside it.
     pub fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// Where the managed identity endpoints listen: `http://127.0.0.1:8444`.
+    pub fn imds_url(&self) -> Option<String> {
+        self.machine.as_ref().map(|machine| format!("http://{}", machine.address))
     }
 
     /// The tenant's id.
@@ -218,6 +231,7 @@ impl Emulator {
             ca_pem: self.ca_pem(),
             clock,
             dir,
+            machine: self.machine.as_ref(),
             mail: self.options.mail.as_ref(),
             now: self.shared.now(),
             operator: &self.operator,

@@ -15,6 +15,8 @@ use super::fault::Faults;
 use super::graph;
 use super::history::History;
 use super::history::View;
+use super::issuer;
+use super::issuer::Issuer;
 use super::jws::Signer;
 use super::log::Log;
 use super::login;
@@ -34,6 +36,8 @@ pub struct Tenant {
     pub faults: Faults,
     /// What was called.
     pub log: Log,
+    /// The issuer of workloads' tokens, outside the tenant.
+    pub issuer: Issuer,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
     /// The port we listen on: which addresses are our own.
@@ -59,6 +63,7 @@ impl Tenant {
             mails: VecDeque::new(),
             history: History::default(),
             log: Log::default(),
+            issuer: Issuer::default(),
             manual_clock,
             port,
             quirks,
@@ -122,6 +127,7 @@ impl Tenant {
         match (segments.next(), segments.next()) {
             (Some("v1.0" | "beta"), _) => graph::answer(self, call),
             (Some("_emulator"), None) => admin::index(),
+            (Some("_emulator"), Some("issuer")) => issuer::answer(self, call),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {

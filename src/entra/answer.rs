@@ -98,6 +98,12 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secre
     String::deserialize(deserializer).map(Secret::from_text)
 }
 
+/// Seconds as a number or as text, where there are any; what cannot be read is none.
+pub(super) fn seconds_if_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_i64().or_else(|| value.as_str().and_then(|text| text.parse().ok())))
+}
+
 /// `3599` or `"3599"`: both are seen (`entra-contract.md` 1.1, 1.4).
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     #[derive(Deserialize)]

@@ -8,9 +8,11 @@ pub mod azure_cli;
 mod claims;
 mod clouds;
 mod jwt;
+mod managed;
 mod own;
 mod probe;
 mod signer;
+mod workload;
 
 use std::sync::Arc;
 
@@ -26,9 +28,16 @@ use crate::ports::PortError;
 use crate::secret::Secret;
 
 pub use azure_cli::AzureCli;
+pub use claims::claims;
 pub use claims::roles;
 pub use clouds::Cloud;
 pub use clouds::Endpoints;
+pub use managed::Endpoint as ManagedEndpoint;
+pub use managed::ManagedIdentity;
+pub use workload::Workload;
+
+/// `client_assertion_type` of every assertion.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What [`Entra`] is made of.
 pub struct EntraOptions {
@@ -65,8 +74,16 @@ pub enum OwnSignIn {
         /// The secret's value.
         secret: Secret,
     },
-    /// Another source gives everkey's own token ([`AzureCli`]); this one proves credentials of others.
+    /// Another source gives everkey's own token ([`AzureCli`], [`ManagedIdentity`]); this one proves credentials of
+    /// others.
     Elsewhere,
+    /// By the token of the workload that everkey runs as.
+    Workload {
+        /// everkey's own app registration.
+        client_id: ClientId,
+        /// Its token.
+        token: Workload,
+    },
 }
 
 /// The token endpoint of one tenant.
@@ -112,9 +129,14 @@ impl Entra {
             ("scope", self.scope.as_str()),
         ];
         let hidden = match credential {
+            Credential::Assertion(assertion) => {
+                fields.push(("client_assertion_type", JWT_BEARER));
+                fields.push(("client_assertion", text(assertion)?));
+                assertion
+            }
             Credential::Certificate { key, certificate } => {
                 assertion = signer::assertion(client_id, &self.audience, key, certificate, self.clock.now())?;
-                fields.push(("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
+                fields.push(("client_assertion_type", JWT_BEARER));
                 fields.push(("client_assertion", text(&assertion)?));
                 &assertion
             }
@@ -129,6 +151,7 @@ impl Entra {
 
 /// What a token request is proven with.
 enum Credential<'a> {
+    Assertion(&'a Secret),
     Certificate { key: &'a Secret, certificate: &'a [u8] },
     ClientSecret(&'a Secret),
 }

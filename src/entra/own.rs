@@ -96,7 +96,12 @@ impl TokenSource for Entra {
 
 impl Entra {
     async fn ask(&self) -> Result<(Secret, SignedDuration), PortError> {
+        let assertion;
         let (client_id, credential) = match &self.own {
+            OwnSignIn::Workload { client_id, token } => {
+                assertion = token.token()?;
+                (client_id, Credential::Assertion(&assertion))
+            }
             OwnSignIn::Certificate { client_id, key, certificate } => {
                 (client_id, Credential::Certificate { key, certificate })
             }

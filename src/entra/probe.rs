@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::model::AppRef;
 use crate::model::ObjectId;
+use crate::model::TokenClaims;
 use crate::ports::PortError;
 use crate::ports::Probe;
 use crate::ports::SignIn;
@@ -14,7 +15,7 @@ use super::Credential;
 use super::Entra;
 use super::answer::Answer;
 use super::answer::Fault;
-use super::claims::roles;
+use super::claims::claims;
 use super::signer;
 
 #[async_trait]
@@ -24,6 +25,12 @@ impl TokenEndpoint for Entra {
     /// assertion outside its validity); `Throttled`, `Unreachable`, `Unsure` without an answer;
     /// [`PortError::Local`] when the key cannot sign.
     async fn probe(&self, app: &AppRef, sign_in: SignIn<'_>) -> Result<Probe, PortError> {
+        Ok(self.describe(app, sign_in).await?.0)
+    }
+
+    /// # Errors
+    /// As [`TokenEndpoint::probe`].
+    async fn describe(&self, app: &AppRef, sign_in: SignIn<'_>) -> Result<(Probe, Option<TokenClaims>), PortError> {
         let credential = match sign_in {
             SignIn::Certificate { key, certificate } => Credential::Certificate { key, certificate },
             SignIn::ClientSecret(secret) => Credential::ClientSecret(secret),
@@ -31,8 +38,11 @@ impl TokenEndpoint for Entra {
         let reply = self.request(&app.client_id, credential).await?;
         let request_id = reply.request_id.clone();
         match Answer::read(reply)? {
-            Answer::No(fault) => judge(fault),
-            Answer::Token(token) => Ok(Probe::Accepted { request_id, roles: roles(&token.access_token) }),
+            Answer::No(fault) => Ok((judge(fault)?, None)),
+            Answer::Token(token) => {
+                let claims = claims(&token.access_token);
+                Ok((Probe::Accepted { request_id, roles: claims.roles.clone() }, Some(claims)))
+            }
         }
     }
 

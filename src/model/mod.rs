@@ -16,6 +16,7 @@ pub mod profile;
 pub mod rotation;
 pub mod sink;
 mod tenant;
+mod token;
 
 pub use adoption::*;
 pub use app::*;
@@ -29,3 +30,4 @@ pub use profile::*;
 pub use rotation::*;
 pub use sink::*;
 pub use tenant::*;
+pub use token::*;

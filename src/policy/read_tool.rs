@@ -191,21 +191,22 @@ fn tenant(
 
 fn auth(wire: &wire::Tenant, base: &Base<'_>, at: At<'_>, report: &mut Report<'_>) -> Option<Auth> {
     let word = wire.auth?;
-    let needs_client = matches!(word, AuthWord::Certificate | AuthWord::Secret | AuthWord::WorkloadIdentity);
+    let needs_client = matches!(word, AuthWord::Certificate | AuthWord::Secret);
     if needs_client && wire.client_id.is_none() && !at.is_broken() {
         report
             .error("P043", at.key("auth").span(), "signing in this way needs `client_id`")
             .help("the client id of everkey's own app registration");
     }
-    let certificate_keys =
-        [("certificate_file", wire.certificate_file.is_some()), ("key_file", wire.key_file.is_some())];
-    let secret_keys = [("secret_file", wire.secret_file.is_some()), ("secret_env", wire.secret_env.is_some())];
-    let others = match word {
-        AuthWord::Certificate => secret_keys.to_vec(),
-        AuthWord::Secret => certificate_keys.to_vec(),
-        _ => [certificate_keys, secret_keys].concat(),
-    };
-    for (key, _) in others.into_iter().filter(|(_, given)| *given) {
+    let keys = [
+        ("certificate_file", wire.certificate_file.is_some(), AuthWord::Certificate),
+        ("key_file", wire.key_file.is_some(), AuthWord::Certificate),
+        ("password_file", wire.password_file.is_some(), AuthWord::Certificate),
+        ("password_env", wire.password_env.is_some(), AuthWord::Certificate),
+        ("token_file", wire.token_file.is_some(), AuthWord::WorkloadIdentity),
+        ("secret_file", wire.secret_file.is_some(), AuthWord::Secret),
+        ("secret_env", wire.secret_env.is_some(), AuthWord::Secret),
+    ];
+    for (key, ..) in keys.into_iter().filter(|(_, given, of)| *given && *of != word) {
         report
             .error("P050", at.key(key).key_span(), format!("`{key}` belongs to another `auth`"))
             .help("remove it, or change `auth`");
@@ -213,7 +214,9 @@ fn auth(wire: &wire::Tenant, base: &Base<'_>, at: At<'_>, report: &mut Report<'_
     match word {
         AuthWord::AzureCli => Some(Auth::AzureCli),
         AuthWord::ManagedIdentity => Some(Auth::ManagedIdentity),
-        AuthWord::WorkloadIdentity => Some(Auth::WorkloadIdentity),
+        AuthWord::WorkloadIdentity => {
+            Some(Auth::WorkloadIdentity { token_file: wire.token_file.as_deref().map(|path| base.path(path)) })
+        }
         AuthWord::Secret => {
             let source = base.secret("secret", wire.secret_file.as_ref(), wire.secret_env.as_ref(), at, report);
             source.map(Auth::Secret)
@@ -228,7 +231,12 @@ fn auth(wire: &wire::Tenant, base: &Base<'_>, at: At<'_>, report: &mut Report<'_
                 return None;
             };
             let key = base.source(wire.key_file.as_deref().unwrap_or(certificate));
-            Some(Auth::Certificate { certificate: base.path(certificate), key })
+            let (file, variable) = (wire.password_file.as_ref(), wire.password_env.as_ref());
+            let password = match (file, variable) {
+                (None, None) => None,
+                _ => Some(base.secret("password", file, variable, at, report)?),
+            };
+            Some(Auth::Certificate { certificate: base.path(certificate), key, password })
         }
     }
 }

@@ -57,17 +57,22 @@ pub enum Auth {
     AzureCli,
     /// A certificate.
     Certificate {
-        /// PEM file.
+        /// PEM or PFX file.
         certificate: PathBuf,
-        /// Private key, PEM; may be the same file.
+        /// Private key, PEM; may be the same file, and is for a PFX.
         key: SecretSource,
+        /// Password of the PFX or of the key.
+        password: Option<SecretSource>,
     },
     /// The host's managed identity.
     ManagedIdentity,
     /// A client secret.
     Secret(SecretSource),
     /// A federated token file.
-    WorkloadIdentity,
+    WorkloadIdentity {
+        /// The file; `None`: the one of `AZURE_FEDERATED_TOKEN_FILE`.
+        token_file: Option<PathBuf>,
+    },
 }
 
 /// Which cloud.
@@ -100,7 +105,8 @@ pub enum Cloud {
 pub struct Tenant {
     /// Directory (tenant) id.
     pub tenant_id: TenantId,
-    /// everkey's own app registration; `None` for `azure-cli` and a system-assigned identity.
+    /// everkey's own app registration; `None` for `azure-cli`, a system-assigned identity, and where
+    /// `AZURE_CLIENT_ID` names it.
     pub client_id: Option<ClientId>,
     /// Cloud.
     pub cloud: Cloud,

@@ -201,6 +201,7 @@ impl Engine {
         tick.applications = observed.integrations.len();
         tick.requests = observed.requests;
         self.sweep(&acting, &observed).await?;
+        self.sweep_drills().await?;
         let restored = self.restore_lost(&acting, &observed).await?;
         self.advance_all(&acting, &mut tick, &observed, |r| r.state != State::Planned).await?;
         let observed = if tick.changed.is_empty() && !restored {

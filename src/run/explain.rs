@@ -6,9 +6,13 @@ use crate::model::Problem;
 use crate::ports::PortError;
 use crate::ports::Refusal;
 use crate::ports::StoreError;
+use crate::run::signing;
 
 /// A [`PortError`] as an error with code and help. `what` says what was being done (`create the application`).
 pub fn explain(error: &PortError, what: &str) -> Error {
+    if let Some(said) = signing::explain(error, what) {
+        return said;
+    }
     match error {
         PortError::Conflict(refusal) => far(Class::Temporary, "G014", what, refusal)
             .help("somebody else is changing the same application; run the same command again"),
@@ -160,9 +164,10 @@ pub fn store(error: &StoreError) -> Error {
 /// The exit class of a code in a rotation's record.
 pub fn class_of(code: &str) -> Class {
     match code {
-        "A010" | "A031" | "G012" => Class::Permission,
-        "A032" | "G010" | "G016" => Class::Unavailable,
+        "A010" | "A031" | "G012" | "G051" | "G052" => Class::Permission,
+        "A032" | "G010" | "G016" | "G053" => Class::Unavailable,
         "G011" | "G014" | "T011" | "T012" => Class::Temporary,
+        "G050" => Class::Config,
         _ => Class::Failed,
     }
 }

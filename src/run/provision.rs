@@ -118,7 +118,7 @@ impl Engine {
 }
 
 /// A history entry without a body.
-pub(super) fn entry(name: &IntegrationName, kind: &str, text: &str) -> Entry {
+pub(crate) fn entry(name: &IntegrationName, kind: &str, text: &str) -> Entry {
     Entry {
         integration: Some(name.clone()),
         rotation: None,

@@ -9,5 +9,6 @@ mod support;
 
 mod azure_cli;
 mod azure_identity;
+mod identities;
 mod msal;
 mod msgraph_sdk;

@@ -132,7 +132,8 @@ impl World {
 
 /// A client that trusts the test servers and loses patience after two seconds.
 pub fn client() -> http::Client {
-    let options = http::Options { ca_pem: Some(ca_pem()), timeout: Duration::from_secs(2), ..http::Options::default() };
+    let options =
+        http::Options { ca_pem: Some(ca_pem()), timeout: Duration::from_secs(20), ..http::Options::default() };
     http::Client::new(&options).unwrap()
 }
 

@@ -14,6 +14,7 @@ mod faults;
 mod breaker;
 #[path = "../crash/foreign.rs"]
 mod foreign;
+#[expect(dead_code, reason = "the campaign of crashes knows more kinds")]
 #[path = "../crash/kinds.rs"]
 mod kinds;
 #[path = "../crash/lab.rs"]
@@ -22,6 +23,7 @@ mod lab;
 mod outside;
 #[path = "../crash/ports.rs"]
 mod ports;
+#[expect(dead_code, reason = "the campaign of crashes asks more")]
 #[path = "../crash/process.rs"]
 mod process;
 #[path = "../crash/sealed.rs"]

@@ -107,13 +107,13 @@ fn every_key_of_the_contract_is_read() {
     assert_eq!(tool.policies, Path::new("/etc/everkey/policies"));
     assert_eq!(tool.store, StoreUrl::Sqlite(PathBuf::from("/var/lib/everkey/everkey.db")));
     assert_eq!(tool.seal.unwrap().key, SecretSource::Credential("everkey_seal".into()));
-    assert_eq!(tool.tenants["contoso"].auth, Auth::WorkloadIdentity);
+    assert_eq!(tool.tenants["contoso"].auth, Auth::WorkloadIdentity { token_file: None });
     assert_eq!(tool.tenants["contoso"].permissions_allowed, Some(vec![]), "nothing may be granted unless listed");
     let emulator = &tool.tenants["emu"];
     let certificate = PathBuf::from("/etc/everkey/emu/operator.pem");
     assert_eq!(
         emulator.auth,
-        Auth::Certificate { certificate: certificate.clone(), key: SecretSource::File(certificate) }
+        Auth::Certificate { certificate: certificate.clone(), key: SecretSource::File(certificate), password: None }
     );
     let Cloud::Custom { login_url, ca_file, .. } = &emulator.cloud else { panic!("custom") };
     assert_eq!(

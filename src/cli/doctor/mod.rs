@@ -1,6 +1,7 @@
 //! `everkey doctor`: everything that is or may become wrong, each with its remedy. ASCII words, no colours needed.
 
 mod files;
+mod identity;
 mod mail;
 mod online;
 mod units;

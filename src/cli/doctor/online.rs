@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::Finding;
 use super::Status;
+use super::identity;
 use super::mail;
 use crate::assemble;
 use crate::assemble::Online;
@@ -61,15 +62,25 @@ pub async fn look(settings: &Settings, policies: &[Policy], findings: &mut Vec<F
 }
 
 async fn entra(settings: &Settings, policies: &[Policy], online: &Online, findings: &mut Vec<Finding>) {
-    let Some(client_id) = &settings.tenant.client_id else {
-        return findings.push(Finding::new("sign-in", Status::Skip, "no app registration of its own"));
+    let own = match identity::client_id(settings, online).await {
+        Ok(Some(client_id)) => client_id,
+        Ok(None) => {
+            let text = format!("{}: no app registration of its own", identity::way(&settings.tenant.auth));
+            return findings.push(Finding::new("sign-in", Status::Skip, text));
+        }
+        Err(error) => return findings.push(failed("sign-in", &error, "sign in")),
     };
+    let client_id = &own;
     let directory = online.directory.as_ref();
     let principal = match directory.principal(client_id).await {
         Ok(principal) => principal,
         Err(error) => return findings.push(failed("sign-in", &error, "sign in and read everkey's own principal")),
     };
-    findings.push(Finding::ok("sign-in", format!("{}, app {client_id}", settings.tenant_name)));
+    let way = identity::way(&settings.tenant.auth);
+    findings.push(Finding::ok("sign-in", format!("{}, app {client_id}, {way}", settings.tenant_name)));
+    if matches!(settings.tenant.auth, Auth::ManagedIdentity | Auth::WorkloadIdentity { .. }) {
+        findings.push(Finding::ok("credential", "everkey has none of its own that could expire"));
+    }
     let own = match directory.find_application(client_id).await {
         Ok(Some(app)) => directory.application(&app.object_id).await.map(Some),
         Ok(None) => Ok(None),
@@ -80,6 +91,8 @@ async fn entra(settings: &Settings, policies: &[Policy], online: &Online, findin
             clock(own.date, online.clock.now(), findings);
             own_credential(settings, policies, &own, online.clock.now(), findings);
         }
+        // A managed identity has no application.
+        Ok(None) if matches!(settings.tenant.auth, Auth::ManagedIdentity) => {}
         Ok(None) => {
             findings.push(Finding::new("credential", Status::Skip, "everkey's application is in another tenant"))
         }
@@ -131,7 +144,7 @@ fn own_credential(
     let (word, ends): (&str, Vec<Timestamp>) = match &settings.tenant.auth {
         Auth::Certificate { .. } => ("certificate", app.certificates.iter().map(|entry| entry.end).collect()),
         Auth::Secret(_) => ("secret", app.secrets.iter().map(|entry| entry.end).collect()),
-        Auth::AzureCli | Auth::ManagedIdentity | Auth::WorkloadIdentity => return,
+        Auth::AzureCli | Auth::ManagedIdentity | Auth::WorkloadIdentity { .. } => return,
     };
     // Which of several signs in is not told by Graph: the first to end is the one to fear.
     let soonest = ends.iter().copied().filter(|end| *end > now).min();

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Credentials;
 use super::Directory;
+use super::FederatedCredential;
 use super::KeyConduct;
 use super::KeyEntry;
 use super::NewPassword;
@@ -31,6 +32,9 @@ pub struct Application {
     pub deleted: Option<Timestamp>,
     /// Its name, never empty, not unique.
     pub display_name: String,
+    /// Tokens of other issuers that sign it in.
+    #[serde(default)]
+    pub federated: Vec<FederatedCredential>,
     /// The object id.
     pub id: Uuid,
     /// Object ids of its owners.
@@ -114,6 +118,7 @@ impl Directory {
             credentials: Credentials::default(),
             deleted: None,
             display_name: String::new(),
+            federated: Vec::new(),
             id: self.entropy.uuid(),
             owners: owner.into_iter().collect(),
             properties: Properties::new(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Credentials;
 use super::Directory;
+use super::FederatedCredential;
 use super::KeyCredential;
 use super::PasswordCredential;
 
@@ -33,6 +34,8 @@ pub enum Verdict {
         /// Its start.
         start: Timestamp,
     },
+    /// Another issuer's token, which a federated credential lets in.
+    Federated(FederatedCredential),
     /// A client secret, alive.
     Secret(PasswordCredential),
     /// Never seen, removed, or not yet replicated.

@@ -90,6 +90,7 @@ impl Directory {
                 credentials: self.crowd_credentials(&mut dice, &key, now)?,
                 deleted: None,
                 display_name: format!("{what} {how} ({place}) {number:06}"),
+                federated: Vec::new(),
                 id: self.entropy.uuid(),
                 owners,
                 properties: Properties::new(),

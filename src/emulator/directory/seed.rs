@@ -103,13 +103,7 @@ impl Directory {
             self.insert_user(person.display_name, person.mail, person.account_enabled);
         }
         for name in seed.managed_identities {
-            let app_id = self.entropy.uuid();
-            let id = self.insert_principal(app_id, None, now);
-            self.sow_certificate(id, &SeedCredential { display_name: None, start: Some(now), end: now + DAY * 90 })?;
-            if let Some(principal) = self.principals.get_mut(&id) {
-                principal.own_name = Some(name);
-                principal.kind = Some("ManagedIdentity".to_owned());
-            }
+            self.insert_managed_identity(name, now)?;
         }
         let filler = (1..=seed.fill).map(|number| SeedApplication {
             display_name: format!("filler-{number:04}"),
@@ -126,6 +120,18 @@ impl Directory {
             made.push((name, self.sow_application(one, conduct, now)?));
         }
         Ok(made)
+    }
+
+    /// A managed identity with a certificate of its own, as Azure keeps them; returns its service principal.
+    pub fn insert_managed_identity(&mut self, name: String, now: Timestamp) -> Result<Uuid, Refusal> {
+        let app_id = self.entropy.uuid();
+        let id = self.insert_principal(app_id, None, now);
+        self.sow_certificate(id, &SeedCredential { display_name: None, start: Some(now), end: now + DAY * 90 })?;
+        if let Some(principal) = self.principals.get_mut(&id) {
+            principal.own_name = Some(name);
+            principal.kind = Some("ManagedIdentity".to_owned());
+        }
+        Ok(id)
     }
 
     fn sow_application(&mut self, one: SeedApplication, conduct: KeyConduct, now: Timestamp) -> Result<Uuid, Refusal> {

@@ -90,7 +90,8 @@ impl Directory {
         let (key_id, key_type, key_usage, created, expires) = match used {
             Verdict::Certificate(key) => (key.key_id, "certificate", "verify", key.start, key.end),
             Verdict::Secret(password) => (password.key_id, "clientSecret", "verify", password.start, password.end),
-            Verdict::Expired { .. } | Verdict::Unknown => return,
+            // The report is about keys; a federated sign-in has none.
+            Verdict::Expired { .. } | Verdict::Federated(_) | Verdict::Unknown => return,
         };
         let app_object_id = self.application_by_app_id(app_id).map_or(Uuid::nil(), |app| app.id);
         let Some(principal) = self.principal_by_app_id(app_id) else { return };

@@ -10,6 +10,7 @@ use super::Request;
 use super::credentials;
 use super::delta;
 use super::entity::application_keys_with_bytes;
+use super::federated;
 use super::owners;
 use super::path::Address;
 use super::path::object_id;
@@ -89,6 +90,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
         (_, "") => Err(Problem::method(request.call)),
         (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
+        (_, rest) if rest.starts_with("federatedidentitycredentials") => federated::route(request, id, used),
         (_, rest) => {
             let action = rest.to_owned();
             credentials::route(request, id, &action)

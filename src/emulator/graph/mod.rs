@@ -7,6 +7,7 @@ mod credentials;
 mod deleted;
 mod delta;
 mod entity;
+mod federated;
 mod filter;
 mod grants;
 mod mails;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::AadSts;
 use super::Refused;
+use super::federation;
 use crate::emulator::call::Call;
 use crate::emulator::certificate::CertificateFacts;
 use crate::emulator::certificate::hex;
@@ -18,7 +19,8 @@ use crate::emulator::tenant::Tenant;
 /// Clocks may differ by this much; customary, not documented.
 const SKEW_SECONDS: i64 = 300;
 
-/// Checks an assertion for the application and returns the certificate that it was signed with.
+/// Checks an assertion for the application; returns the certificate that it was signed with, or the federated
+/// credential that it fits.
 pub(super) fn check(tenant: &Tenant, call: &Call, app_id: Uuid, assertion: &str) -> Refused<Verdict> {
     let token = Jws::parse(assertion).map_err(|problem| match problem {
         Malformed::Algorithm => {
@@ -26,6 +28,10 @@ pub(super) fn check(tenant: &Tenant, call: &Call, app_id: Uuid, assertion: &str)
         }
         Malformed::Shape => AadSts::new(50_027, "JWT token is invalid or malformed."),
     })?;
+    // A certificate's assertion names the client itself; an address is another issuer's.
+    if token.text("iss").is_some_and(|issuer| issuer.starts_with("https://")) {
+        return federation::check(tenant, call, app_id, &token);
+    }
     let by_client = |claim| token.text(claim).and_then(|text| Uuid::parse_str(text).ok()) == Some(app_id);
     if !by_client("iss") || !by_client("sub") {
         return Err(AadSts::new(
@@ -74,7 +80,7 @@ pub(super) fn check(tenant: &Tenant, call: &Call, app_id: Uuid, assertion: &str)
                 ),
             ))
         }
-        Verdict::Secret(_) | Verdict::Unknown => Err(unknown("The key was not found.")),
+        Verdict::Federated(_) | Verdict::Secret(_) | Verdict::Unknown => Err(unknown("The key was not found.")),
     }
 }
 
@@ -106,7 +112,7 @@ fn check_audience(tenant: &Tenant, token: &Jws) -> Refused<()> {
 }
 
 /// `exp` is required, `nbf` is not (MSAL leaves it out).
-fn check_life(token: &Jws, now: Timestamp) -> Refused<()> {
+pub(super) fn check_life(token: &Jws, now: Timestamp) -> Refused<()> {
     let second = now.as_second();
     let begun = token.seconds("nbf").is_none_or(|nbf| nbf.saturating_sub(SKEW_SECONDS) <= second);
     let alive = token.seconds("exp").is_some_and(|exp| second < exp.saturating_add(SKEW_SECONDS));

@@ -2,7 +2,9 @@
 
 mod assertion;
 mod discovery;
+mod federation;
 mod form;
+mod managed;
 mod refusal;
 mod resources;
 mod token;
@@ -14,8 +16,11 @@ use axum::http::header;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::managed::MACHINE;
+pub use self::managed::answer as managed;
 use self::refusal::AadSts;
 use self::refusal::Refused;
+pub use self::refusal::Wording;
 pub use self::resources::is_graph;
 use super::call::Call;
 use super::call::Reply;
@@ -50,7 +55,7 @@ pub fn answer(tenant: &mut Tenant, call: &Call, named: &str) -> Reply {
         (&Method::GET, ".well-known/openid-configuration") => discovery::document(tenant, call, named, ""),
         _ => Err(AadSts::new(900561, format!("The endpoint does not accept {} requests.", call.method))),
     };
-    let reply = answer.unwrap_or_else(|refused| refused.reply(call));
+    let reply = answer.unwrap_or_else(|refused| refused.reply(call, tenant.quirks.token_refusals.get(&refused.code())));
     reply
         .with(header::CACHE_CONTROL, "no-store, no-cache")
         .with(header::PRAGMA, "no-cache")

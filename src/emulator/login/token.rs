@@ -62,9 +62,10 @@ pub(super) fn issue(tenant: &mut Tenant, call: &Call, named: &str, version: Vers
         )
     })?;
     let resource_id = tenant.directory.principal_by_app_id(resource).map(|one| one.id);
-    let roles = resource_id.map(|resource| tenant.directory.roles(principal, resource)).unwrap_or_default();
-    let by_certificate = matches!(used, Verdict::Certificate(_));
-    let claims = claims(tenant, call, &audience, (app_id, principal), by_certificate, &roles);
+    let mut claims = claims_for(tenant, call, &audience, (app_id, principal), resource);
+    if matches!(used, Verdict::Secret(_)) {
+        claims["appidacr"] = json!("1");
+    }
     let token = tenant
         .signer
         .sign(&claims)
@@ -180,14 +181,15 @@ fn principal(tenant: &Tenant, app_id: Uuid) -> Refused<(Uuid, bool)> {
 }
 
 /// The claims of an app-only access token (entra-contract 1.1); a token without roles has no `roles`.
-fn claims(
+pub(super) fn claims_for(
     tenant: &Tenant,
     call: &Call,
     audience: &str,
     (app_id, principal): (Uuid, Uuid),
-    by_certificate: bool,
-    roles: &[String],
+    resource: Uuid,
 ) -> Value {
+    let resource = tenant.directory.principal_by_app_id(resource).map(|one| one.id);
+    let roles = resource.map(|resource| tenant.directory.roles(principal, resource)).unwrap_or_default();
     let issued = call.now.as_second();
     let tenant_id = tenant.directory.tenant_id();
     let mut claims = json!({
@@ -197,7 +199,8 @@ fn claims(
         "nbf": issued,
         "exp": issued + LIFETIME_SECONDS,
         "appid": app_id,
-        "appidacr": if by_certificate { "2" } else { "1" },
+        // By something better than a secret.
+        "appidacr": "2",
         "idp": format!("https://sts.windows.net/{tenant_id}/"),
         "idtyp": "app",
         "oid": principal,

@@ -94,7 +94,8 @@ pub(crate) struct Tenant {
     /// Directory (tenant) id.
     #[schemars(required)]
     pub tenant_id: Option<String>,
-    /// Client id of everkey's own app registration; not needed for `azure-cli` and a system-assigned identity.
+    /// Client id of everkey's own app registration; not needed for `azure-cli` and a system-assigned
+    /// identity; for `workload-identity` the default is `AZURE_CLIENT_ID`.
     pub client_id: Option<String>,
     /// Cloud; default `public`.
     #[serde(default)]
@@ -111,10 +112,16 @@ pub(crate) struct Tenant {
     /// How everkey signs in.
     #[schemars(schema_with = "super::auth", required)]
     pub auth: Option<AuthWord>,
-    /// `certificate`: PEM file.
+    /// `certificate`: PEM or PFX file.
     pub certificate_file: Option<String>,
     /// `certificate`: private key, PEM; default: `certificate_file`.
     pub key_file: Option<String>,
+    /// `certificate`: password of the PFX or of the key, a file, or `credential:NAME`.
+    pub password_file: Option<String>,
+    /// `certificate`: name of an environment variable with that password.
+    pub password_env: Option<String>,
+    /// `workload-identity`: file of the platform's token; default: the one of `AZURE_FEDERATED_TOKEN_FILE`.
+    pub token_file: Option<String>,
     /// `secret`: file, or `credential:NAME`.
     pub secret_file: Option<String>,
     /// `secret`: name of an environment variable.

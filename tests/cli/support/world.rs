@@ -83,8 +83,13 @@ impl World {
 
     /// Serves the directory on a free port.
     pub fn start(&mut self, clock: Option<&str>) {
+        self.start_with(clock, &[]);
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(&mut self, clock: Option<&str>, more: &[&str]) {
         let mut command = self.bare(&["emulator", "serve", "--listen", "127.0.0.1:0", "--policy", "policies"]);
-        command.arg("--dir").arg("emu");
+        command.arg("--dir").arg("emu").args(more);
         if let Some(clock) = clock {
             command.args(["--clock", clock]);
         }

@@ -1,0 +1,45 @@
+//! Arguments of `demo`, `drill` and `token`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `demo`
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Keep everything in this directory (default: a temporary one, deleted at the end)
+    #[arg(long, env = "EVERKEY_KEEP", value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Break one promise, to see that the figures notice (test builds only)
+    #[cfg(feature = "mutants")]
+    #[arg(long, env = "EVERKEY_SABOTAGE", value_enum)]
+    pub sabotage: Option<crate::world::Sabotage>,
+}
+
+/// `drill`
+#[derive(Args, Debug)]
+pub struct DrillArgs {
+    /// Integration whose application is drilled
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Begin with an empty store although another one works on this tenant, or the place does not last
+    #[arg(long, env = "EVERKEY_NEW_STORE")]
+    pub new_store: bool,
+    /// Do not ask
+    #[arg(short, long, env = "EVERKEY_YES")]
+    pub yes: bool,
+}
+
+/// `token`
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Integration, or `NAME/CREDENTIAL`
+    #[arg(value_name = "NAME", required_unless_present = "as_everkey")]
+    pub name: Option<String>,
+    /// everkey's own identity instead
+    #[arg(long, env = "EVERKEY_AS_EVERKEY", conflicts_with = "name")]
+    pub as_everkey: bool,
+    /// Also while a rotation watches who signs in
+    #[arg(long, env = "EVERKEY_FORCE")]
+    pub force: bool,
+}
