@@ -25,8 +25,10 @@ mod mail;
 mod operator;
 mod options;
 mod quirks;
+mod quotas;
 mod serve;
 mod server;
+mod standing;
 mod tenant;
 mod tls;
 
@@ -49,5 +51,6 @@ pub use self::operator::Operator;
 pub use self::options::MailSettings;
 pub use self::options::Options;
 pub use self::quirks::Quirks;
+pub use self::quotas::TenantSize;
 pub use self::server::Emulator;
 pub use self::tls::Tls;

@@ -8,6 +8,7 @@ mod cell;
 mod client;
 mod engine;
 mod faults;
+mod switches;
 
 // The world of whole rotations is that of the crash tests.
 #[path = "../crash/breaker.rs"]
@@ -15,6 +16,7 @@ mod breaker;
 #[path = "../crash/foreign.rs"]
 mod foreign;
 #[path = "../crash/kinds.rs"]
+#[expect(dead_code, reason = "some of what the crash tests do is not needed here")]
 mod kinds;
 #[path = "../crash/lab.rs"]
 mod lab;

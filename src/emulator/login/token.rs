@@ -149,7 +149,7 @@ fn authenticate(tenant: &Tenant, call: &Call, form: &Form, app_id: Uuid) -> Refu
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
         ));
     };
-    match tenant.directory.judge(app_id, Presented::Secret(secret), tenant.quirks.token_lag, call.now) {
+    match tenant.directory.judge(app_id, Presented::Secret(secret), tenant.token_lag(), call.now) {
         used @ Verdict::Secret(_) => Ok(used),
         Verdict::Expired { .. } => Err(AadSts::new(
             7_000_222,
@@ -188,7 +188,7 @@ fn claims(
     by_certificate: bool,
     roles: &[String],
 ) -> Value {
-    let issued = call.now.as_second();
+    let issued = call.now.as_second() + tenant.quirks.clock_offset.as_secs();
     let tenant_id = tenant.directory.tenant_id();
     let mut claims = json!({
         "aud": audience,
