@@ -33,3 +33,5 @@ mod policies;
 mod queries;
 #[path = "emulator/send_mail.rs"]
 mod send_mail;
+#[path = "emulator/standing.rs"]
+mod standing;

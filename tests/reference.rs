@@ -10,7 +10,14 @@ use std::process::Command;
 
 use clap::CommandFactory as _;
 use everkey::cli::Cli;
+use everkey::http::retry::Action;
+use everkey::http::retry::LONGEST_WAIT;
+use everkey::http::retry::READ_TRIES;
+use everkey::http::retry::Safety;
+use everkey::http::retry::action;
 use everkey::policy;
+use everkey::ports::PortError;
+use everkey::ports::Refusal;
 use everkey::run::codes;
 use everkey::run::signing::SIGNING;
 use everkey::run::upkeep::UPKEEP;
@@ -66,6 +73,52 @@ fn error_codes() {
             write!(page, "\n## {code}: {}\n\n{}\n\n**What to do:** {}\n", escaped(title), escaped(text), escaped(fix));
     }
     compare("error-codes.md", &page);
+}
+
+/// The table of `http::retry::action`, asked for every kind of call and every outcome.
+#[test]
+fn retries() {
+    let place = || "graph.contoso.example".to_owned();
+    let refusal = Refusal::default;
+    let outcomes = [
+        ("no connection", "no", PortError::Unreachable { place: place(), why: String::new() }),
+        ("429", "no", PortError::Throttled { retry_after: None }),
+        ("401 twice, 403", "no", PortError::Denied(refusal())),
+        ("404", "no", PortError::Missing(refusal())),
+        ("409, 412", "no", PortError::Conflict(refusal())),
+        ("any other 4xx", "no", PortError::Refused(refusal())),
+        (
+            "408, 5xx, 3xx, reset, timeout, an answer cut short, too long or unreadable",
+            "perhaps",
+            PortError::Unsure { place: place(), why: String::new() },
+        ),
+        ("a fault of this machine", "no", PortError::Local(String::new())),
+    ];
+    let mut page = format!(
+        "# What is sent again\n\n{GENERATED}\n\nA redirect is never followed. A 401 renews the token and sends the call once \
+         more: it had no effect. Otherwise:\n\n| outcome | took effect? | a read | create a service principal | a change | a \
+         sign-in |\n|---|---|---|---|---|---|\n"
+    );
+    for (outcome, effect, error) in &outcomes {
+        let cells = [Safety::Read, Safety::Same, Safety::Write, Safety::SignIn].map(|call| match action(call, error) {
+            Action::Again => "again",
+            Action::AgainOnceReplicated => "again, if it is a sign of replication",
+            Action::Tell => "told",
+        });
+        let _ = writeln!(page, "| {outcome} | {effect} | {} |", cells.join(" | "));
+    }
+    let _ = write!(
+        page,
+        "\n**again**: at most {READ_TRIES} times in all, after `Retry-After` (seconds, decimals or a date; at most {} s) or 1 s, \
+         2 s, 4 s, and up to a fifth longer. **if it is a sign of replication**: 5 s later, for what Graph says of an \
+         application that was made a moment ago. **told**: the caller decides. A change of unknown outcome is looked for \
+         first, and addPassword is never sent again for the same attempt.\n\nAfter the first 429, or when Graph says that four \
+         fifths of a limit are used, everkey takes half of what the published limits give the smallest tenant, halved by each \
+         later 429, until ten minutes pass without one. A change that may not be sent yet is not sent at all: it counts as \
+         throttled.\n",
+        LONGEST_WAIT.as_secs()
+    );
+    compare("retries.md", &page);
 }
 
 /// Clap's own commands, without what only test builds have and what the environment would put in.

@@ -27,8 +27,10 @@ mod mail;
 mod operator;
 mod options;
 mod quirks;
+mod quotas;
 mod serve;
 mod server;
+mod standing;
 mod tenant;
 mod tls;
 
@@ -51,5 +53,6 @@ pub use self::operator::Operator;
 pub use self::options::MailSettings;
 pub use self::options::Options;
 pub use self::quirks::Quirks;
+pub use self::quotas::TenantSize;
 pub use self::server::Emulator;
 pub use self::tls::Tls;

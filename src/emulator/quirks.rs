@@ -10,20 +10,45 @@ use serde_json::Value;
 
 use super::directory::KeyConduct;
 use super::login::Wording;
+use super::quotas::TenantSize;
 
 /// Standing behaviour; the default is a polite service that never lags.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
+    /// removePassword of an unknown key id: 404 instead of 400.
+    pub absent_password_is_404: bool,
+    /// Applications write `customKeyIdentifier` in base64 instead of hex.
+    pub base64_key_identifiers: bool,
+    /// A certificate that lives more than a year is refused.
+    pub certificate_year_cap: bool,
+    /// The service's clock shows so much more than the client's: `Date`, validity of tokens.
+    pub clock_offset: SignedDuration,
     /// More credentials than this on one object are refused: its size is limited, not their number, and 600 is where
     /// somebody met the limit.
     pub credentials_max: usize,
     /// Every delta round begins with an empty page that has a nextLink.
     pub delta_empty_page: bool,
+    /// addKey and PATCH refuse a certificate that the application has already.
+    pub duplicate_certificate_refused: bool,
+    /// A second grant for one pair: 400 "Permission entry already exists" instead of 409.
+    pub duplicate_grant_is_400: bool,
     /// PATCH keyCredentials: an echoed entry whose `key` is null keeps its bytes. If not, it is lost.
     pub echo_null_keeps_key: bool,
+    /// Error descriptions of the token endpoint come in lines (CR LF) instead of with blanks.
+    pub error_description_lines: bool,
+    /// PATCH keyCredentials: an expired entry that is echoed is refused.
+    pub expired_echo_refused: bool,
+    /// removePassword says "No password credential found" for so long after addPassword.
+    pub fresh_secret_unknown: SignedDuration,
+    /// Reads alternate among so many front ends; the first is up to date, the last shows the past of `read_lag`.
+    pub front_ends: u32,
     /// PATCH keyCredentials: a new entry keeps the keyId that the client wrote.
     pub honours_client_key_id: bool,
+    /// Names of client secrets are shortened to so many characters; 0 means never.
+    pub password_name_max: u32,
+    /// The published limits of a tenant of this size.
+    pub quotas: Option<TenantSize>,
     /// Only every second read is stale, as seen in the field: counts that go back and forth.
     pub read_flapping: bool,
     /// Graph reads show the state of so long ago.
@@ -32,27 +57,48 @@ pub struct Quirks {
     pub report_lag: SignedDuration,
     /// The sign-in report shows days, not instants.
     pub report_rounds_to_day: bool,
+    /// The 409 of `write_conflict_window` carries Retry-After.
+    pub retry_after_on_conflict: bool,
+    /// Only every second token request meets a front end that lags by `token_lag`.
+    pub token_flapping: bool,
     /// The token endpoint refuses a credential for so long after it was added, and accepts it for so
     /// long after it was removed.
     pub token_lag: SignedDuration,
     /// Status and `error` of a refusal of the token endpoint, by its AADSTS number, where they shall be others than
     /// ours: several are not established (entra-contract 1.5, 12).
     pub token_refusals: BTreeMap<u32, Wording>,
+    /// A second change of one object within so long is refused: 409 Directory_ConcurrencyViolation.
+    pub write_conflict_window: SignedDuration,
 }
 
 impl Default for Quirks {
     fn default() -> Self {
         Self {
+            absent_password_is_404: false,
+            base64_key_identifiers: false,
+            certificate_year_cap: false,
+            clock_offset: SignedDuration::ZERO,
             credentials_max: 600,
             delta_empty_page: false,
+            duplicate_certificate_refused: false,
+            duplicate_grant_is_400: false,
             echo_null_keeps_key: true,
+            error_description_lines: false,
+            expired_echo_refused: false,
+            fresh_secret_unknown: SignedDuration::ZERO,
+            front_ends: 1,
             honours_client_key_id: true,
+            password_name_max: 0,
+            quotas: None,
             read_flapping: false,
             read_lag: SignedDuration::ZERO,
             report_lag: SignedDuration::ZERO,
             report_rounds_to_day: false,
+            retry_after_on_conflict: false,
+            token_flapping: false,
             token_lag: SignedDuration::ZERO,
             token_refusals: BTreeMap::new(),
+            write_conflict_window: SignedDuration::ZERO,
         }
     }
 }
@@ -94,7 +140,7 @@ mod tests {
         assert_eq!(quirks.read_lag.as_secs() + quirks.token_lag.as_secs(), 80);
         for (assignment, why) in [
             ("read_lag", "no NAME=VALUE"),
-            ("readlag=1s", "there are echo_null_keeps_key, "),
+            ("readlag=1s", "there are absent_password_is_404, "),
             ("read_lag=soon", "read_lag cannot be \"soon\""),
             ("read_flapping=perhaps", "read_flapping cannot be"),
         ] {

@@ -104,8 +104,10 @@ pub(super) async fn serve(
         received: now,
         request_id: Uuid::new_v4(),
     };
-    match answer(&shared, &mut in_flight, call) {
-        Met::Answered(reply, delivery) => reply.into_response(now, delivery),
+    let met = answer(&shared, &mut in_flight, call);
+    let shown = now.saturating_add(shared.lock().quirks.clock_offset).unwrap_or(now);
+    match met {
+        Met::Answered(reply, delivery) => reply.into_response(shown, delivery),
         Met::Cut => {
             shared.lines.cut(peer);
             Reply::empty(StatusCode::BAD_GATEWAY).into_response(now, Delivery::Whole)

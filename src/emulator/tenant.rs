@@ -1,9 +1,12 @@
 //! The emulated service without its socket: one tenant, its quirks, and which part answers a request.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use axum::http::Method;
 use axum::http::StatusCode;
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -22,6 +25,8 @@ use super::log::Log;
 use super::login;
 use super::mail::CaughtMail;
 use super::quirks::Quirks;
+use super::standing::Standing;
+use super::standing::in_lines;
 
 /// So many mails are remembered.
 const MAILS_KEPT: usize = 1000;
@@ -50,6 +55,8 @@ pub struct Tenant {
     mails: VecDeque<CaughtMail>,
     history: History,
     stale_reads: u64,
+    standing: Standing,
+    token_requests: AtomicU64,
 }
 
 impl Tenant {
@@ -69,6 +76,8 @@ impl Tenant {
             quirks,
             signer,
             stale_reads: 0,
+            standing: Standing::default(),
+            token_requests: AtomicU64::new(0),
         }
     }
 
@@ -112,22 +121,45 @@ impl Tenant {
 
     /// The directory as a read at `now` sees it.
     pub fn view(&mut self, now: Timestamp) -> View<'_> {
-        let past = now.checked_sub(self.quirks.read_lag).ok().and_then(|at| self.history.at(at));
-        let Some(past) = past else { return View::Now(&self.directory) };
         self.stale_reads += 1;
+        let behind = self.quirks.front_ends.saturating_sub(1);
+        let lag = match i64::from(behind) {
+            0 => self.quirks.read_lag,
+            behind => {
+                // This front end's part of the way from the present to the lag.
+                let turn = i64::try_from(self.stale_reads).unwrap_or(0) % (behind + 1);
+                SignedDuration::from_millis(
+                    i64::try_from(self.quirks.read_lag.as_millis()).unwrap_or(0) / behind * turn,
+                )
+            }
+        };
+        let past = now.checked_sub(lag).ok().and_then(|at| self.history.at(at));
+        let Some(past) = past else { return View::Now(&self.directory) };
         if self.quirks.read_flapping && self.stale_reads.is_multiple_of(2) {
             return View::Now(&self.directory);
         }
         View::Past(past)
     }
 
+    /// How far the front end of the token endpoint lags that this request meets.
+    pub fn token_lag(&self) -> SignedDuration {
+        let turn = self.token_requests.fetch_add(1, Ordering::Relaxed);
+        if self.quirks.token_flapping && turn.is_multiple_of(2) { SignedDuration::ZERO } else { self.quirks.token_lag }
+    }
+
     fn dispatch(&mut self, call: &Call) -> Reply {
         let path = call.path.to_ascii_lowercase();
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
-            (Some("v1.0" | "beta"), _) => graph::answer(self, call),
             (Some("_emulator"), None) => admin::index(),
             (Some("_emulator"), Some("issuer")) => issuer::answer(self, call),
+            (Some("v1.0" | "beta"), _) => match self.standing.admit(&self.quirks, &self.directory, call) {
+                Err(refused) => refused,
+                Ok(toll) => {
+                    let reply = graph::answer(self, call);
+                    self.standing.pass(toll, &self.quirks, &self.directory, call, reply)
+                }
+            },
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {
@@ -135,7 +167,8 @@ impl Tenant {
             }
             (Some(tenant), Some(_)) if login::is_login_path(&path) => {
                 let tenant = tenant.to_owned();
-                login::answer(self, call, &tenant)
+                let reply = login::answer(self, call, &tenant);
+                in_lines(&self.quirks, reply)
             }
             _ => graph::not_found(call),
         }

@@ -8,11 +8,13 @@ use crate::http::Method;
 use crate::http::Reply;
 use crate::http::Request;
 use crate::http::retry::wait_before_retry;
+use crate::http::retry::with_jitter;
 use crate::ports::Dated;
 use crate::ports::PortError;
 use crate::secret::Secret;
 
 use super::Graph;
+use super::budget::Cost;
 
 /// Wait between two tries of a call that waits for replication (azure-cli waits the same, `entra-contract.md` 4.4).
 const REPLICATION_WAIT: SignedDuration = SignedDuration::from_secs(5);
@@ -77,6 +79,7 @@ impl Graph {
         let mut tries = 0;
         loop {
             tries += 1;
+            self.await_budget(&request()).await;
             let (error, asked) = match self.send(|| Ok(request())).await {
                 Ok(reply) => {
                     let asked = reply.retry_after;
@@ -88,7 +91,10 @@ impl Graph {
                 Err(error) => (error, None),
             };
             match wait_before_retry(tries, &error, asked) {
-                Some(wait) if tries < self.patience.reads => self.wait(wait).await,
+                // A byte of a random id is dice enough.
+                Some(wait) if tries < self.patience.reads => {
+                    self.wait(with_jitter(wait, uuid::Uuid::new_v4().as_bytes()[15])).await;
+                }
                 _ => return Err(error),
             }
         }
@@ -120,14 +126,34 @@ impl Graph {
         Ok(())
     }
 
-    /// Sends with a token; when Graph does not accept the token, once more with a new one.
+    /// Waits until Graph's limits allow `request`, for those who have patience.
+    async fn await_budget(&self, request: &Request) {
+        for _ in 1..self.patience.reads {
+            match self.budget.wait(Cost::of(request), self.clock.now()) {
+                Some(wait) => self.wait(wait).await,
+                None => return,
+            }
+        }
+    }
+
+    /// Sends with a token; when Graph does not accept the token, once more with a new one. Sends nothing while Graph's
+    /// limits forbid it: a change that waited here could come later than its journal allows.
     async fn send(&self, request: impl Fn() -> Result<Request, PortError> + Send + Sync) -> Result<Reply, PortError> {
-        let reply = self.site.send(request()?.bearer(&self.token().await?)?).await?;
+        let reply = self.send_once(request()?).await?;
         if reply.status != 401 {
             return Ok(reply);
         }
         self.tokens.forget();
-        self.site.send(request()?.bearer(&self.token().await?)?).await
+        self.send_once(request()?).await
+    }
+
+    async fn send_once(&self, request: Request) -> Result<Reply, PortError> {
+        if let Some(wait) = self.budget.take(Cost::of(&request), self.clock.now()) {
+            return Err(PortError::Throttled { retry_after: Some(wait) });
+        }
+        let reply = self.site.send(request.bearer(&self.token().await?)?).await?;
+        self.budget.learn(reply.status, reply.throttle, reply.retry_after, self.clock.now());
+        Ok(reply)
     }
 
     /// A token. Whatever went wrong on the way to it, the call that needs it was not sent: never `Unsure`.

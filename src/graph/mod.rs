@@ -5,6 +5,7 @@
 //! (one exception: a 401 means that nothing was applied, so a call is made once more with a new token).
 
 mod applications;
+mod budget;
 mod call;
 mod directory;
 mod grants;
@@ -73,6 +74,7 @@ pub struct Graph {
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn TokenSource>,
     patience: Patience,
+    budget: budget::Budget,
     /// Client ids of resources by the object id of their service principal; the pair never changes.
     resources: Mutex<HashMap<ObjectId, ClientId>>,
 }
@@ -89,6 +91,7 @@ impl Graph {
             clock: options.clock,
             tokens: options.tokens,
             patience: options.patience,
+            budget: budget::Budget::default(),
             resources: Mutex::default(),
         })
     }

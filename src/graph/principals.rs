@@ -2,6 +2,9 @@
 
 use serde_json::json;
 
+use crate::http::retry::Action;
+use crate::http::retry::Safety;
+use crate::http::retry::action;
 use crate::model::CertificateEntry;
 use crate::model::ClientId;
 use crate::model::ObjectId;
@@ -58,6 +61,9 @@ impl Graph {
 
 /// The symptoms of an application that was made a moment ago (`entra-contract.md` 4.3 and 4.4).
 fn not_yet_replicated(error: &PortError) -> bool {
+    if action(Safety::Same, error) != Action::AgainOnceReplicated {
+        return false;
+    }
     match error {
         PortError::Conflict(_) | PortError::Missing(_) => true,
         PortError::Denied(refusal) => refusal.code == "Authorization_RequestDenied",

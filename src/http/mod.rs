@@ -20,6 +20,8 @@ pub use local::LocalSite;
 pub use origin::same_origin;
 pub use outcome::clean;
 pub use reply::Reply;
+pub use reply::Throttle;
+pub use reply::ThrottleScope;
 pub use request::Request;
 pub use request::segment;
 pub use reqwest::Method;

@@ -113,6 +113,7 @@ mod tests {
             date: None,
             request_id: Some("r-1".into()),
             retry_after: None,
+            throttle: crate::http::Throttle::default(),
             place: "graph.contoso.example".into(),
             body: Secret::from_text(body.into()),
             hidden: vec![Secret::from_text("ca~nary".into())],

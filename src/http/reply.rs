@@ -25,12 +25,47 @@ pub struct Reply {
     pub request_id: Option<String>,
     /// How long it asks to wait, from `Retry-After`.
     pub retry_after: Option<SignedDuration>,
+    /// What it says of its limits.
+    pub throttle: Throttle,
     /// Host and port that answered, for people.
     pub place: String,
     /// The body, not longer than the request allowed.
     pub body: Secret,
     /// Secrets of the request, cut out of error messages.
     pub(super) hidden: Vec<Secret>,
+}
+
+/// What an answer says of the far side's limits (`entra-contract.md` 4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Throttle {
+    /// How much of a limit is used, 1.0 being all of it: `x-ms-throttle-limit-percentage`.
+    pub used: Option<f64>,
+    /// What is limited: `x-ms-throttle-scope`.
+    pub scope: Option<ThrottleScope>,
+}
+
+/// What a limit is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ThrottleScope {
+    /// Reads and changes.
+    Both,
+    /// Reads.
+    Read,
+    /// Changes.
+    Write,
+}
+
+impl Throttle {
+    fn read(headers: &HeaderMap) -> Self {
+        let used = text(headers, "x-ms-throttle-limit-percentage").and_then(|value| value.trim().parse().ok());
+        let scope = text(headers, "x-ms-throttle-scope").and_then(|value| match value.split('/').nth(1)? {
+            "Read" => Some(ThrottleScope::Read),
+            "Write" => Some(ThrottleScope::Write),
+            "ReadWrite" => Some(ThrottleScope::Both),
+            _ => None,
+        });
+        Self { used: used.filter(|used: &f64| used.is_finite()), scope }
+    }
 }
 
 impl Reply {
@@ -63,6 +98,7 @@ impl Reply {
         let date = text(headers, "date").and_then(http_date);
         let request_id = text(headers, "request-id").or_else(|| text(headers, "x-ms-request-id")).map(super::clean);
         let retry_after = text(headers, "retry-after").and_then(|value| retry_after(value, date));
+        let throttle = Throttle::read(headers);
         let status = response.status().as_u16();
 
         let mut buffer = Buffer::new(response.content_length());
@@ -76,7 +112,7 @@ impl Reply {
                 Err(error) => return Err(unsure(format!("the answer broke off: {}", super::client::cause(error)))),
             }
         }
-        Ok(Self { status, date, request_id, retry_after, body: buffer.finish(), place, hidden })
+        Ok(Self { status, date, request_id, retry_after, throttle, body: buffer.finish(), place, hidden })
     }
 }
 
@@ -134,6 +170,21 @@ mod tests {
             expected.extend(chunk);
         }
         assert_eq!(buffer.finish().expose(), expected);
+    }
+
+    #[test]
+    fn what_is_said_of_limits_is_read_or_ignored() {
+        let read = |used: &str, scope: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-ms-throttle-limit-percentage", used.parse().unwrap());
+            headers.insert("x-ms-throttle-scope", scope.parse().unwrap());
+            Throttle::read(&headers)
+        };
+        let some = read("0.9", "Tenant_Application/Write/8f0c/31aa");
+        assert_eq!(some, Throttle { used: Some(0.9), scope: Some(ThrottleScope::Write) });
+        for (used, scope) in [("NaN", "Write"), ("inf", ""), ("much", "a/b"), ("", "//")] {
+            assert_eq!(read(used, scope), Throttle::default(), "{used} {scope}");
+        }
     }
 
     #[test]

@@ -123,6 +123,18 @@ impl Request {
         self
     }
 
+    /// Whether it changes nothing.
+    pub fn is_read(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Whether its query, or the link that it follows, has `name` in it.
+    pub fn mentions(&self, name: &str) -> bool {
+        match &self.target {
+            Target::Link(text) | Target::Path(_, text) => text.contains(name),
+        }
+    }
+
     fn to(method: Method, target: Target) -> Self {
         Self { method, target, headers: Vec::new(), body: None, max_bytes: ANSWER_MAX_BYTES, hidden: Vec::new() }
     }

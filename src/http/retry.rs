@@ -1,7 +1,8 @@
-//! When a read may be repeated, and how long to wait before: pure, so that the caller waits on its own clock.
+//! What to do when a call fails, in one table, and how long to wait before doing it again: pure, so that the caller
+//! waits on its own clock.
 //!
-//! Writes are never repeated here or by a caller of this room: whether they may be is the engine's decision
-//! (facts F1 to F4 of the rotation protocol).
+//! Changes are never repeated here or by a caller of this room: whether they may be is the engine's decision
+//! (facts F1 to F4 of the rotation protocol). `docs/reference/retries.md` is this table.
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -14,20 +15,76 @@ pub const READ_TRIES: u32 = 4;
 /// Longest wait between two tries of a read, whatever the far side asks for.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
-/// How long to wait before trying a read again after its `tries`-th try failed with `error`; `None` when
+/// What repeating a call can do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Safety {
+    /// Nothing: it reads.
+    Read,
+    /// A second effect, or one too late.
+    Write,
+    /// The same effect again: what it makes exists once at most.
+    Same,
+    /// A sign-in: nothing, but whoever asked knows better when to ask again.
+    SignIn,
+}
+
+/// What to do with a failed call.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Wait as asked, or 1 s, 2 s, 4 s, and send it again.
+    Again,
+    /// If the error is a sign that Graph does not see yet what was made a moment ago: wait 5 s and send it again.
+    AgainOnceReplicated,
+    /// Tell the caller. (A token that is not accepted was renewed before that, once.)
+    Tell,
+}
+
+/// The table: what may be done about `error` of a call.
+pub fn action(call: Safety, error: &PortError) -> Action {
+    match (call, error) {
+        (Safety::SignIn | Safety::Write, _) => Action::Tell,
+        (Safety::Read, PortError::Throttled { .. } | PortError::Unreachable { .. } | PortError::Unsure { .. }) => {
+            Action::Again
+        }
+        (
+            Safety::Same,
+            PortError::Conflict(_) | PortError::Denied(_) | PortError::Missing(_) | PortError::Refused(_),
+        ) => Action::AgainOnceReplicated,
+        (
+            Safety::Read,
+            PortError::Conflict(_)
+            | PortError::Denied(_)
+            | PortError::Local(_)
+            | PortError::Missing(_)
+            | PortError::Refused(_),
+        )
+        | (
+            Safety::Same,
+            PortError::Local(_)
+            | PortError::Throttled { .. }
+            | PortError::Unreachable { .. }
+            | PortError::Unsure { .. },
+        ) => Action::Tell,
+    }
+}
+
+/// How long to wait before sending a read again after its `tries`-th try failed with `error`; `None` when
 /// repeating cannot help. Without a wish of the far side (`asked`): 1 s, 2 s, 4 s and so on.
 pub fn wait_before_retry(tries: u32, error: &PortError, asked: Option<SignedDuration>) -> Option<SignedDuration> {
+    if action(Safety::Read, error) != Action::Again {
+        return None;
+    }
     let asked = match error {
         PortError::Throttled { retry_after } => retry_after.or(asked),
-        PortError::Unreachable { .. } | PortError::Unsure { .. } => asked,
-        PortError::Conflict(_)
-        | PortError::Denied(_)
-        | PortError::Local(_)
-        | PortError::Missing(_)
-        | PortError::Refused(_) => return None,
+        _ => asked,
     };
     let backoff = SignedDuration::from_secs(1 << tries.saturating_sub(1).min(6));
     Some(asked.unwrap_or(backoff).clamp(SignedDuration::ZERO, LONGEST_WAIT))
+}
+
+/// `wait` and up to a fifth more, by the dice, so that many who were told the same do not come back together.
+pub fn with_jitter(wait: SignedDuration, dice: u8) -> SignedDuration {
+    wait.saturating_add(wait / (5 * 255) * i32::from(dice))
 }
 
 /// Reads `Retry-After`: seconds, decimals (seen from Graph: microsoft-graph-docs#3877), or an HTTP date, which
@@ -72,6 +129,14 @@ mod tests {
             assert_eq!(seconds(garbage), None, "{garbage}");
         }
         assert_eq!(retry_after("1e300", None), Some(SignedDuration::MAX));
+    }
+
+    #[test]
+    fn jitter_only_lengthens() {
+        let wait = SignedDuration::from_secs(60);
+        assert_eq!((with_jitter(wait, 0), with_jitter(wait, 255).as_secs()), (wait, 71));
+        assert_eq!(with_jitter(SignedDuration::ZERO, 255), SignedDuration::ZERO);
+        let _ = with_jitter(SignedDuration::MAX, 255);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod check;
 mod completions;
 mod disks;
 mod doctor;
+mod emulator_faults;
 mod enable;
 mod handoffs;
 mod history;

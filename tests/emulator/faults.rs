@@ -197,5 +197,8 @@ fn files_of_faults_are_read_or_refused_with_a_place() {
         let refused = read(name, text).unwrap_err();
         assert!(refused.contains(why), "{name}: {refused}");
     }
+    let page = include_str!("../../docs/reference/emulator.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(read("example.toml", example).unwrap().faults.len(), 2, "the example of the reference");
     assert!(FaultPlan::read(&dir.path().join("none.toml")).unwrap_err().to_string().starts_with("cannot read"));
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use everkey::graph::Graph;
+use everkey::graph::GraphOptions;
 use everkey::graph::Patience;
+use everkey::http;
+use everkey::model::HolderKind;
 use everkey::ports::Directory;
 use everkey::ports::PortError;
 use serde_json::json;
@@ -90,6 +94,34 @@ async fn no_link_takes_a_token_to_another_origin() {
     assert!(evil.seen().is_empty());
 }
 
+/// The same for a tenant's pages, whose cursor is kept between calls, for a delta link, which is kept for weeks, and for
+/// `Location`.
+#[tokio::test]
+async fn no_link_that_is_kept_takes_a_token_to_another_origin() {
+    let evil = Server::start(vec![Answer::json(200, r#"{"value":[]}"#); 100]).await;
+    for trick in TRICKS {
+        let world = World::with(Vec::new(), Arc::new(Tokens::default()), Patience::NONE).await;
+        let port = world.server.port.to_string();
+        let link = trick.replace("{port}", &port).replace("{evil}", &evil.port.to_string());
+        let link = link.replace("{long}", &"x".repeat(20_000));
+        let foreign = |error: PortError| assert_eq!(error.refusal().unwrap().code, "ForeignOrigin", "{link}");
+        world.server.then(Answer::json(200, json!({ "value": [], "@odata.nextLink": link }).to_string()));
+        let page = world.graph.holders(HolderKind::Application, None).await.unwrap();
+        foreign(world.graph.holders(HolderKind::Application, page.next).await.unwrap_err());
+        foreign(world.graph.changes(HolderKind::Application, Some(&link)).await.unwrap_err());
+        assert_eq!(world.server.seen().len(), 1, "{link}");
+        if link.chars().all(|c| c.is_ascii() && !c.is_ascii_control()) {
+            for status in [301, 302, 303, 307, 308] {
+                world.server.then(Answer::empty(status).with(&format!("location: {link}")));
+                let told = world.graph.application(&object()).await.unwrap_err();
+                assert!(matches!(told, PortError::Unsure { .. }), "{link}: {told}");
+                assert_eq!(world.server.seen().len(), 1, "{link}");
+            }
+        }
+    }
+    assert!(evil.seen().is_empty());
+}
+
 #[tokio::test]
 async fn odd_spellings_of_the_own_origin_stay_at_home() {
     for link in [
@@ -158,8 +190,19 @@ async fn endless_pages_end() {
 #[tokio::test]
 async fn a_page_beyond_its_cap_is_not_read() {
     let page = format!(r#"{{"value":[]{}}}"#, " ".repeat(32 * 1024 * 1024));
-    let world = World::with(vec![Answer::json(200, page)], Arc::new(Tokens::default()), Patience::NONE).await;
-    let error = world.graph.grants(&PRINCIPAL.into()).await.unwrap_err();
+    let server = Server::start(vec![Answer::json(200, page)]).await;
+    // So many bytes take their time on a busy machine.
+    let timeout = std::time::Duration::from_secs(60);
+    let options = http::Options { ca_pem: Some(super::server::ca_pem()), timeout, ..http::Options::default() };
+    let graph = Graph::new(GraphOptions {
+        http: http::Client::new(&options).unwrap(),
+        graph_url: server.url.clone(),
+        tenant: tenant(),
+        clock: Arc::new(JumpingClock::new()),
+        tokens: Arc::new(Tokens::default()),
+        patience: Patience::NONE,
+    });
+    let error = graph.unwrap().grants(&PRINCIPAL.into()).await.unwrap_err();
     assert!(matches!(&error, PortError::Unsure { why, .. } if why.contains("longer than 33554432 bytes")), "{error}");
 }
 

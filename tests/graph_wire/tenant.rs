@@ -47,7 +47,7 @@ async fn a_tenant_is_read_by_pages_of_999_and_each_object_counts_once() {
         assert!(first.contains(part), "{first}");
     }
     assert!(seen[1].line.contains("$skiptoken=x") && seen[2].line == seen[1].line, "the throttled page is asked again");
-    assert_eq!(world.clock.waits_ms(), [1000]);
+    world.waited(&[1000]);
 }
 
 #[tokio::test]

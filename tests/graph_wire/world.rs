@@ -130,6 +130,17 @@ impl World {
     }
 }
 
+impl World {
+    /// That reads waited as long as was asked or meant, in milliseconds, and a fifth longer at most: not everybody
+    /// comes back together.
+    #[track_caller]
+    pub fn waited(&self, meant: &[i128]) {
+        let waits = self.clock.waits_ms();
+        let near = |(wait, meant): (&i128, &i128)| (*meant..=meant * 6 / 5).contains(wait);
+        assert!(waits.len() == meant.len() && waits.iter().zip(meant).all(near), "{waits:?} for {meant:?}");
+    }
+}
+
 /// A client that trusts the test servers and loses patience after two seconds.
 pub fn client() -> http::Client {
     let options =

@@ -8,6 +8,7 @@ mod cell;
 mod client;
 mod engine;
 mod faults;
+mod switches;
 
 // The world of whole rotations is that of the crash tests.
 #[path = "../crash/breaker.rs"]
@@ -16,6 +17,7 @@ mod breaker;
 mod foreign;
 #[expect(dead_code, reason = "the campaign of crashes knows more kinds")]
 #[path = "../crash/kinds.rs"]
+#[expect(dead_code, reason = "some of what the crash tests do is not needed here")]
 mod kinds;
 #[path = "../crash/lab.rs"]
 mod lab;

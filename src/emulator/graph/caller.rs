@@ -80,7 +80,8 @@ pub(super) fn identify(tenant: &Tenant, call: &Call) -> Result<Caller, Problem> 
     if !token.text("aud").is_some_and(|audience| is_graph(tenant.port, audience)) {
         return Err(Problem::token("Access token validation failure. Invalid audience."));
     }
-    if token.seconds("exp").is_none_or(|exp| call.received.as_second() >= exp) {
+    let now = call.received.as_second() + tenant.quirks.clock_offset.as_secs();
+    if token.seconds("exp").is_none_or(|exp| now >= exp) {
         return Err(Problem::token("Lifetime validation failed, the token is expired."));
     }
     let id = |claim: &str| token.text(claim).and_then(|text| text.parse().ok());

@@ -93,7 +93,10 @@ fn add_password(request: &mut Request<'_>, holder: Uuid) -> Answer {
     let body: AddPassword = if request.call.body.is_empty() { AddPassword::default() } else { request.body()? };
     let now = request.call.now;
     request.tenant.before_write(now);
-    let new = body.password_credential.unwrap_or_default();
+    let mut new = body.password_credential.unwrap_or_default();
+    if let (most @ 1.., Some(name)) = (request.tenant.quirks.password_name_max, &mut new.display_name) {
+        *name = name.chars().take(usize::try_from(most).unwrap_or(usize::MAX)).collect();
+    }
     let (credential, value) = request.tenant.directory.add_password(holder, new, now)?;
     let context = format!("{}/$metadata#microsoft.graph.passwordCredential", request.root());
     Ok(shown(entity::password(&credential, Some(&value)), &context))

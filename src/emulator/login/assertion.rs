@@ -54,7 +54,7 @@ pub(super) fn check(tenant: &Tenant, call: &Call, app_id: Uuid, assertion: &str)
             ),
         )
     };
-    match tenant.directory.judge(app_id, presented, tenant.quirks.token_lag, call.now) {
+    match tenant.directory.judge(app_id, presented, tenant.token_lag(), call.now) {
         Verdict::Certificate(key) => {
             let public = CertificateFacts::read(&key.key).and_then(|facts| facts.rsa_public_key);
             match public {

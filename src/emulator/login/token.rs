@@ -150,7 +150,7 @@ fn authenticate(tenant: &Tenant, call: &Call, form: &Form, app_id: Uuid) -> Refu
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
         ));
     };
-    match tenant.directory.judge(app_id, Presented::Secret(secret), tenant.quirks.token_lag, call.now) {
+    match tenant.directory.judge(app_id, Presented::Secret(secret), tenant.token_lag(), call.now) {
         used @ Verdict::Secret(_) => Ok(used),
         Verdict::Expired { .. } => Err(AadSts::new(
             7_000_222,
@@ -190,7 +190,7 @@ pub(super) fn claims_for(
 ) -> Value {
     let resource = tenant.directory.principal_by_app_id(resource).map(|one| one.id);
     let roles = resource.map(|resource| tenant.directory.roles(principal, resource)).unwrap_or_default();
-    let issued = call.now.as_second();
+    let issued = call.now.as_second() + tenant.quirks.clock_offset.as_secs();
     let tenant_id = tenant.directory.tenant_id();
     let mut claims = json!({
         "aud": audience,
