@@ -10,6 +10,7 @@ use serde_json::json;
 use super::call::Call;
 use super::call::Reply;
 use super::directory::Seed;
+use super::key_vault::Rights;
 use super::quirks::Fault;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
@@ -19,6 +20,14 @@ use super::tenant::Tenant;
 struct Own {
     object: uuid::Uuid,
     owner: uuid::Uuid,
+}
+
+/// Gives a service principal rights in a key vault, as an administrator would.
+#[derive(serde::Deserialize)]
+struct Grant {
+    vault: String,
+    principal: uuid::Uuid,
+    rights: Rights,
 }
 
 /// Answers `/_emulator/{what}`.
@@ -46,6 +55,10 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             },
             Err(error) => refused(error),
         },
+        (&Method::POST, "vaults") => read::<Grant>(call).map_or_else(refused, |grant| {
+            tenant.places.key_vaults.grant(&grant.vault, grant.principal, grant.rights);
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
         (&Method::DELETE, "faults") => {
             tenant.faults.clear();
             Reply::empty(StatusCode::NO_CONTENT)

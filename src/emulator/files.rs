@@ -27,6 +27,7 @@ use super::certificate::hex;
 use super::directory::Directory;
 use super::operator::Operator;
 use super::options::MailSettings;
+use super::places::Places;
 
 const STATE: &str = "state.json";
 const SECRET: &str = "operator.secret";
@@ -69,6 +70,7 @@ struct StateOut<'a> {
     saved: Saved,
     operator: &'a Operator,
     directory: &'a Directory,
+    places: &'a Places,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +79,8 @@ struct StateIn {
     saved: Saved,
     operator: Operator,
     directory: Directory,
+    #[serde(default)]
+    places: Places,
 }
 
 /// What the last run in `dir` left behind; `None` when there was none.
@@ -90,14 +94,14 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), EmulatorError> {
 }
 
 /// The tenant and operator of the last run.
-pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator)>, EmulatorError> {
+pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator, Places)>, EmulatorError> {
     let Some(state) = read_state(dir)? else { return Ok(None) };
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(EmulatorError::file("read", path))
     };
     let operator = Operator { certificate_pem: read(PEM)?, client_secret: read(SECRET)?, ..state.operator };
-    Ok(Some((state.directory, operator)))
+    Ok(Some((state.directory, operator, state.places)))
 }
 
 /// Writes the state, all of it or nothing.
@@ -106,11 +110,12 @@ pub(super) fn save(
     listen: SocketAddr,
     operator: &Operator,
     directory: &Directory,
+    places: &Places,
     now: Timestamp,
 ) -> Result<(), EmulatorError> {
     let path = dir.join(STATE);
-    let state =
-        StateOut { schema: "everkey.emulator-state/v1", saved: Saved { clock: now, listen }, operator, directory };
+    let saved = Saved { clock: now, listen };
+    let state = StateOut { schema: "everkey.emulator-state/v1", saved, operator, directory, places };
     let text = serde_json::to_vec(&state).map_err(|source| EmulatorError::State { path, source })?;
     write(dir, STATE, &text)
 }
@@ -149,6 +154,7 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
         "url": guide.url,
         "ca_file": path("ca.pem")?,
         "tenant_id": guide.tenant_id,
+        "key_vault": {"suffix": vault_suffix(guide), "by_path": format!("{}/vaults/NAME", guide.url)},
         "clock": {"kind": guide.clock, "started_at": guide.now},
         "operator": {
             "client_id": guide.operator.client_id,
@@ -161,6 +167,12 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
     });
     write(dir, "emulator.json", format!("{summary:#}\n").as_bytes())?;
     write(dir, "everkey.toml", tool_configuration(guide)?.as_bytes())
+}
+
+/// What comes behind the name of a key vault.
+fn vault_suffix(guide: &Guide<'_>) -> String {
+    let port = guide.url.rsplit(':').next().unwrap_or_default();
+    format!("vault.localhost:{port}")
 }
 
 /// A configuration of everkey for this emulator (`policy.md`), its paths absolute.
@@ -184,6 +196,7 @@ client_id = "{client_id}"
 cloud = "custom"
 login_url = "{url}"
 graph_url = "{url}"
+vault_suffix = "{vault_suffix}"
 ca_file = {ca}
 auth = "secret"
 secret_file = {secret}
@@ -200,6 +213,7 @@ mode = "rotate"
         tenant_id = guide.tenant_id,
         client_id = guide.operator.client_id,
         url = guide.url,
+        vault_suffix = vault_suffix(guide),
         ca = quoted(dir.join("ca.pem")),
         secret = quoted(dir.join(SECRET)),
         sinks = quoted(dir.join("sinks")),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::directory::KeyConduct;
+use super::key_vault::KeyVaultQuirks;
 
 /// Standing behaviour; the default is a polite service that never lags.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -16,6 +17,8 @@ pub struct Quirks {
     pub echo_null_keeps_key: bool,
     /// PATCH keyCredentials: a new entry keeps the keyId that the client wrote.
     pub honours_client_key_id: bool,
+    /// What the documents of Key Vault leave open.
+    pub key_vault: KeyVaultQuirks,
     /// Only every second read is stale, as seen in the field: counts that go back and forth.
     pub read_flapping: bool,
     /// Graph reads show the state of so long ago.
@@ -30,6 +33,7 @@ impl Default for Quirks {
         Self {
             echo_null_keeps_key: true,
             honours_client_key_id: true,
+            key_vault: KeyVaultQuirks::default(),
             read_flapping: false,
             read_lag: SignedDuration::ZERO,
             token_lag: SignedDuration::ZERO,

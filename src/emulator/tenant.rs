@@ -13,7 +13,9 @@ use super::graph;
 use super::history::History;
 use super::history::View;
 use super::jws::Signer;
+use super::key_vault;
 use super::login;
+use super::places::Places;
 use super::quirks::Faults;
 use super::quirks::Quirks;
 
@@ -27,6 +29,8 @@ pub struct Tenant {
     pub faults: Faults,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
+    /// Where consumers read.
+    pub places: Places,
     /// The port we listen on: which addresses are our own.
     pub port: u16,
     /// How we misbehave.
@@ -48,6 +52,7 @@ impl Tenant {
             faults: Faults::default(),
             history: History::default(),
             manual_clock,
+            places: Places::default(),
             port,
             quirks,
             signer,
@@ -92,6 +97,9 @@ impl Tenant {
     }
 
     fn dispatch(&mut self, call: &Call) -> Reply {
+        if let Some(vault) = key_vault::addressed(call) {
+            return key_vault::answer(self, call, &vault);
+        }
         let path = call.path.to_ascii_lowercase();
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {

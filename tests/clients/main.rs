@@ -7,4 +7,5 @@
 
 mod support;
 
+mod key_vault;
 mod msal;

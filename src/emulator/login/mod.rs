@@ -17,6 +17,7 @@ use uuid::Uuid;
 use self::refusal::AadSts;
 use self::refusal::Refused;
 pub use self::resources::is_graph;
+pub use self::resources::is_key_vault;
 use super::call::Call;
 use super::call::Reply;
 use super::tenant::Tenant;
