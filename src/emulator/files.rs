@@ -36,6 +36,9 @@ const PFX: &str = "operator.pfx";
 const PFX_PASSWORD: &str = "operator.pfx.password";
 const SEAL_KEY: &str = "seal.key";
 const SMTP_PASSWORD: &str = "smtp.password";
+const VAULT_SECRET_ID: &str = "vault.secret-id";
+const VAULT_TOKEN: &str = "vault.token";
+const KUBERNETES_TOKEN: &str = "kubernetes.token";
 
 /// The permissions that the five shipped guides ask for: what the ready configuration lets everkey grant.
 const GUIDE_PERMISSIONS: [&str; 13] = [
@@ -138,6 +141,7 @@ pub(super) struct Guide<'a> {
     pub(super) mail: Option<&'a MailSettings>,
     pub(super) now: Timestamp,
     pub(super) operator: &'a Operator,
+    pub(super) places: &'a Places,
     pub(super) policies: &'a Path,
     pub(super) tenant_id: Uuid,
     pub(super) url: &'a str,
@@ -149,12 +153,21 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
     let dir = guide.dir;
     let path = |name: &str| full(&dir.join(name));
     write(dir, "ca.pem", guide.ca_pem.as_bytes())?;
+    let (role_id, secret_id) = guide.places.vault.app_role();
+    write(dir, VAULT_SECRET_ID, secret_id.as_bytes())?;
+    write(dir, VAULT_TOKEN, guide.places.vault.root_token().as_bytes())?;
+    write(dir, KUBERNETES_TOKEN, guide.places.kubernetes.token().as_bytes())?;
     let summary = json!({
         "schema": "everkey.emulator/v1",
         "url": guide.url,
         "ca_file": path("ca.pem")?,
         "tenant_id": guide.tenant_id,
         "key_vault": {"suffix": vault_suffix(guide), "by_path": format!("{}/vaults/NAME", guide.url)},
+        "vault": {
+            "address": guide.url, "mount": "secret", "role_id": role_id,
+            "secret_id_file": path(VAULT_SECRET_ID)?, "token_file": path(VAULT_TOKEN)?,
+        },
+        "kubernetes": {"address": guide.url, "token_file": path(KUBERNETES_TOKEN)?},
         "clock": {"kind": guide.clock, "started_at": guide.now},
         "operator": {
             "client_id": guide.operator.client_id,

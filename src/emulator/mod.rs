@@ -18,6 +18,7 @@ mod graph;
 mod history;
 mod jws;
 mod key_vault;
+mod kubernetes;
 mod line;
 mod login;
 mod mail;
@@ -29,6 +30,7 @@ mod serve;
 mod server;
 mod tenant;
 mod tls;
+mod vault;
 
 pub use self::error::EmulatorError;
 pub use self::files::Saved;

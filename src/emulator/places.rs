@@ -5,6 +5,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::key_vault::Vaults;
+use super::kubernetes::Cluster;
+use super::vault::Vault;
 
 /// All of them.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -12,4 +14,8 @@ use super::key_vault::Vaults;
 pub struct Places {
     /// Azure Key Vault.
     pub key_vaults: Vaults,
+    /// A Kubernetes cluster.
+    pub kubernetes: Cluster,
+    /// HashiCorp Vault.
+    pub vault: Vault,
 }

@@ -185,6 +185,7 @@ impl Emulator {
     fn write_files(&self) -> Result<(), EmulatorError> {
         let Some(dir) = &self.options.dir else { return Ok(()) };
         let clock = if self.options.manual_clock { "manual" } else { "running" };
+        let places = self.shared.lock().places.clone();
         files::write_guide(&files::Guide {
             ca_pem: self.ca_pem(),
             clock,
@@ -192,6 +193,7 @@ impl Emulator {
             mail: self.options.mail.as_ref(),
             now: self.shared.now(),
             operator: &self.operator,
+            places: &places,
             policies: &self.options.policies,
             tenant_id: self.tenant_id(),
             url: &self.url(),

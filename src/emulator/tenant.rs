@@ -14,10 +14,12 @@ use super::history::History;
 use super::history::View;
 use super::jws::Signer;
 use super::key_vault;
+use super::kubernetes;
 use super::login;
 use super::places::Places;
 use super::quirks::Faults;
 use super::quirks::Quirks;
+use super::vault;
 
 /// Everything that a request can see or change. It lives behind one lock.
 pub struct Tenant {
@@ -104,6 +106,8 @@ impl Tenant {
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
             (Some("v1.0" | "beta"), _) => graph::answer(self, call),
+            (Some("v1"), Some(_)) => vault::answer(self, call),
+            (Some("api"), Some("v1")) => kubernetes::answer(self, call),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {
