@@ -2,6 +2,7 @@
 
 mod reading;
 mod signers;
+mod vaults;
 
 pub use reading::Reading;
 pub use reading::graph;
@@ -46,7 +47,6 @@ use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
 use crate::secret::Secret;
-use crate::sinks::Factory;
 use crate::store::SealKey;
 use crate::store::Sqlite;
 
@@ -115,10 +115,7 @@ async fn build(
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
     let notifier = settings.tool.mail.as_ref().map(|mail| mailer(mail, Arc::clone(&clock))).transpose()?;
     let notifier = notifier.map(|smtp| Arc::new(smtp) as Arc<dyn Notifier>);
-    let sinks = match &settings.tenant.sink_root {
-        Some(root) if settings.tenant.emulator => Factory::below(root.clone()),
-        _ => Factory::new(),
-    };
+    let sinks = vaults::sinks(settings, &client, &endpoints, Arc::clone(&clock), Some(store.instance()))?;
     let ports = Ports {
         certs: Arc::new(pki::Tool),
         clock,
@@ -140,6 +137,8 @@ pub struct Online {
     pub directory: Arc<dyn crate::ports::Directory>,
     /// Base of the sign-in pages.
     pub login_url: String,
+    /// Places, those beyond this machine included.
+    pub sinks: Arc<dyn crate::ports::Sinks>,
 }
 
 /// Makes it.
@@ -151,7 +150,8 @@ pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
     let client = client(settings)?;
     let (clock, _) = clock(settings, &client, &endpoints).await?;
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
-    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url })
+    let sinks = Arc::new(vaults::sinks(settings, &client, &endpoints, Arc::clone(&clock), None)?);
+    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url, sinks })
 }
 
 /// The https client of a tenant.

@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 use everkey::cli::Cli;
 use everkey::policy;
 use everkey::run::codes;
+use everkey::run::places::PLACES;
 use everkey::run::upkeep::UPKEEP;
 use everkey::run::watching::WATCHING;
 use serde_json::Value;
@@ -45,7 +46,8 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> = [codes::CODES, everkey::cli::CERT_CODES, UPKEEP, WATCHING].concat();
+    let mut codes: Vec<(&str, &str, &str, &str)> =
+        [codes::CODES, everkey::cli::CERT_CODES, UPKEEP, WATCHING, PLACES].concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

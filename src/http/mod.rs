@@ -6,6 +6,7 @@
 //! ([`outcome`] has the table). It never repeats a call: [`retry`] only says whether and when a read may be.
 
 mod client;
+mod names;
 mod origin;
 pub mod outcome;
 mod reply;

@@ -15,6 +15,7 @@ pub mod profile;
 pub mod rotation;
 pub mod sink;
 mod tenant;
+pub mod vaults;
 
 pub use app::*;
 pub use credential::*;
@@ -27,3 +28,4 @@ pub use profile::*;
 pub use rotation::*;
 pub use sink::*;
 pub use tenant::*;
+pub use vaults::*;

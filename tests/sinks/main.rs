@@ -9,4 +9,5 @@ mod files;
 mod files_guarded;
 mod json_edit;
 mod json_file;
+mod stores;
 mod support;

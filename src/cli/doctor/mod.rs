@@ -4,6 +4,7 @@ mod files;
 mod mail;
 mod online;
 mod units;
+mod vaults;
 
 use serde_json::Value;
 use serde_json::json;
