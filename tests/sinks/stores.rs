@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use everkey::clock::Clock;
+use everkey::clock::Clock as _;
 use everkey::clock::ManualClock;
 use everkey::emulator::Effect;
 use everkey::emulator::Emulator;
@@ -26,6 +26,7 @@ use everkey::ports::Payload;
 use everkey::ports::PortError;
 use everkey::ports::Sink;
 use everkey::ports::Sinks as _;
+use everkey::ports::TokenSource as _;
 use everkey::secret::Secret;
 use everkey::sinks::Factory;
 use everkey::sinks::Remote;
@@ -55,27 +56,36 @@ impl Bench {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// The sink of `kind` for the store `instance`.
-    fn sink(&self, kind: &str, instance: &str, overwrite_foreign: bool) -> Arc<dyn Sink> {
-        let (address, ca) = (self.emulator.url(), self.emulator.ca_pem().as_bytes().to_vec());
-        let port = self.emulator.address().port();
+    /// The client, and tokens for vaults.
+    fn tenant(&self) -> (http::Client, Entra) {
+        let ca = self.emulator.ca_pem().as_bytes().to_vec();
         let cloud = http::Client::new(&http::Options { ca_pem: Some(ca), ..http::Options::default() }).unwrap();
         let operator = self.emulator.operator();
-        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let tokens = Entra::new(EntraOptions {
             http: cloud.clone(),
-            login_url: address.clone(),
-            graph_url: format!("https://vault.localhost:{port}"),
+            login_url: self.emulator.url(),
+            graph_url: format!("https://vault.localhost:{}", self.emulator.address().port()),
             tenant: TenantId(self.emulator.tenant_id().to_string()),
-            clock: Arc::clone(&clock),
+            clock: Arc::new(self.clock.clone()),
             own: OwnSignIn::ClientSecret {
                 client_id: ClientId(operator.client_id.to_string()),
                 secret: Secret::from_text(operator.client_secret.clone()),
             },
         })
         .unwrap();
+        (cloud, tokens)
+    }
+
+    /// The sink of `kind` for the store `instance`.
+    fn sink(&self, kind: &str, instance: &str, overwrite_foreign: bool) -> Arc<dyn Sink> {
+        self.sink_with(kind, instance, overwrite_foreign, false)
+    }
+
+    fn sink_with(&self, kind: &str, instance: &str, overwrite_foreign: bool, recover_deleted: bool) -> Arc<dyn Sink> {
+        let (address, port) = (self.emulator.url(), self.emulator.address().port());
+        let (cloud, tokens) = self.tenant();
         let factory = Factory::new().reaching(Remote {
-            clock,
+            clock: Arc::new(self.clock.clone()),
             cloud,
             instance: Some(instance.to_owned()),
             loopback_only: true,
@@ -90,7 +100,7 @@ impl Bench {
                 vault: "contoso-apps".into(),
                 name: "mail".into(),
                 certificate: false,
-                recover_deleted: false,
+                recover_deleted,
                 overwrite_foreign,
             }),
             "hashicorp-vault" => SinkTarget::HashicorpVault(VaultKvSpec {
@@ -119,16 +129,8 @@ impl Bench {
 
     /// The next write meets `effect`.
     fn fault(&self, kind: &str, effect: Effect) {
-        let method = if kind == "azure-key-vault" { "PUT" } else { "" };
-        for method in if method.is_empty() { vec!["PATCH"] } else { vec![method] } {
-            let path_contains = "mail".to_owned();
-            self.emulator.inject(Fault {
-                count: 1,
-                effect: effect.clone(),
-                method: Some(method.into()),
-                path_contains,
-            });
-        }
+        let method = if kind == "azure-key-vault" { "PUT" } else { "PATCH" };
+        self.emulator.inject(Fault { count: 1, effect, method: Some(method.into()), path_contains: "mail".into() });
     }
 
     /// How many writes the state file knows, told by what each kind counts.
@@ -278,4 +280,26 @@ async fn the_values_of_others_are_left_alone() {
         assert_eq!(bench.writes(kind), writes + 1, "{kind}");
         assert_eq!(code(&theirs.write(&credential(11, "their-value")).await.unwrap_err()), "foreign-version", "{kind}");
     }
+}
+
+#[tokio::test]
+async fn a_deleted_name_comes_back_on_request_only() {
+    let kind = "azure-key-vault";
+    let bench = Bench::start().await;
+    let sink = bench.sink(kind, "abc123", false);
+    sink.write(&credential(1, "first-value")).await.unwrap();
+    let (cloud, tokens) = bench.tenant();
+    let site = cloud.at(&format!("https://contoso-apps.vault.localhost:{}", bench.emulator.address().port())).unwrap();
+    let gone = http::Request::new(http::Method::DELETE, "/secrets/mail").query("api-version", "7.4");
+    site.send(gone.bearer(&tokens.token().await.unwrap()).unwrap()).await.unwrap().accept().unwrap();
+
+    assert_eq!(sink.fingerprint().await.unwrap(), None, "a deleted value is no delivery");
+    for error in [sink.preflight().await.unwrap_err(), sink.write(&credential(2, "second-value")).await.unwrap_err()] {
+        assert_eq!(code(&error), "soft-deleted", "{error}");
+    }
+    let sink = bench.sink_with(kind, "abc123", false, true);
+    sink.preflight().await.unwrap();
+    let print = sink.write(&credential(2, "second-value")).await.unwrap();
+    assert_eq!(sink.fingerprint().await.unwrap(), Some(print));
+    assert_eq!(bench.writes(kind), 2, "the old version is there again as well");
 }
