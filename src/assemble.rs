@@ -3,6 +3,7 @@
 mod identity;
 mod reading;
 mod signers;
+mod vaults;
 
 pub use reading::Reading;
 pub use reading::graph;
@@ -41,7 +42,6 @@ use crate::ports::Store;
 use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
-use crate::sinks::Factory;
 use crate::store::SealKey;
 use crate::store::Sqlite;
 
@@ -110,10 +110,7 @@ async fn build(
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
     let notifier = settings.tool.mail.as_ref().map(|mail| mailer(mail, Arc::clone(&clock))).transpose()?;
     let notifier = notifier.map(|smtp| Arc::new(smtp) as Arc<dyn Notifier>);
-    let sinks = match &settings.tenant.sink_root {
-        Some(root) if settings.tenant.emulator => Factory::below(root.clone()),
-        _ => Factory::new(),
-    };
+    let sinks = vaults::sinks(settings, &client, &endpoints, Arc::clone(&clock), Some(store.instance()))?;
     let ports = Ports {
         certs: Arc::new(pki::Tool),
         clock,
@@ -137,6 +134,8 @@ pub struct Online {
     pub login_url: String,
     /// everkey's own token.
     pub tokens: Arc<dyn TokenSource>,
+    /// Places, those beyond this machine included.
+    pub sinks: Arc<dyn crate::ports::Sinks>,
 }
 
 /// Makes it.
@@ -148,7 +147,9 @@ pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
     let client = client(settings)?;
     let (clock, _) = clock(settings, &client, &endpoints).await?;
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
-    Ok(Online { clock, directory: connected.graph, login_url: endpoints.login_url, tokens: connected.tokens })
+    let sinks = Arc::new(vaults::sinks(settings, &client, &endpoints, Arc::clone(&clock), None)?);
+    let (directory, tokens) = (connected.graph, connected.tokens);
+    Ok(Online { clock, directory, login_url: endpoints.login_url, sinks, tokens })
 }
 
 /// The https client of a tenant.
@@ -202,7 +203,7 @@ fn connect(
         })
         .map_err(failed)?,
     );
-    let tokens: Arc<dyn TokenSource> = match identity::elsewhere(settings, endpoints, &clock)? {
+    let tokens: Arc<dyn TokenSource> = match identity::elsewhere(settings, endpoints, None, &clock)? {
         Some(source) => source,
         None => entra.clone(),
     };

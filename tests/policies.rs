@@ -10,6 +10,8 @@ mod robust;
 mod schedule;
 #[path = "policies/shapes.rs"]
 mod shapes;
+#[path = "policies/stores.rs"]
+mod store_cases;
 #[path = "policies/tool_file.rs"]
 mod tool_file;
 #[path = "policies/watch.rs"]

@@ -66,22 +66,30 @@ pub fn own(settings: &Settings, endpoints: &Endpoints) -> Result<OwnSignIn> {
     }
 }
 
-/// The source of everkey's own token, where that is not the token endpoint.
+/// The source of everkey's own token, where that is not the token endpoint; for Graph, unless another `resource` is
+/// named (`https://vault.azure.net`).
 ///
 /// # Errors
 /// `G054` for a managed identity endpoint that cannot be used.
 pub fn elsewhere(
     settings: &Settings,
     endpoints: &Endpoints,
+    resource: Option<&str>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<Arc<dyn TokenSource>>> {
     let tenant = &settings.tenant;
     match tenant.auth {
-        Auth::AzureCli => Ok(Some(Arc::new(AzureCli::new(Some(tenant.tenant_id.clone()), Arc::clone(clock))))),
+        Auth::AzureCli => {
+            let graph = AzureCli::new(Some(tenant.tenant_id.clone()), Arc::clone(clock));
+            Ok(Some(match resource {
+                Some(resource) => Arc::new(graph.resource(resource)),
+                None => Arc::new(graph),
+            }))
+        }
         Auth::ManagedIdentity => {
             let endpoint = managed_endpoint()?;
-            let source =
-                ManagedIdentity::new(endpoint, tenant.client_id.clone(), &endpoints.graph_url, Arc::clone(clock));
+            let resource = resource.unwrap_or(&endpoints.graph_url);
+            let source = ManagedIdentity::new(endpoint, tenant.client_id.clone(), resource, Arc::clone(clock));
             Ok(Some(Arc::new(source.map_err(|error| unusable(&error.to_string()))?)))
         }
         Auth::Certificate { .. } | Auth::Secret(_) | Auth::WorkloadIdentity { .. } => Ok(None),

@@ -12,6 +12,7 @@ use super::call::Reply;
 use super::directory::Seed;
 use super::fault::FaultPlan;
 use super::fault::Rule;
+use super::key_vault::Rights;
 use super::mail::CaughtMail;
 use super::quirks::Quirks;
 use super::tenant::Tenant;
@@ -23,17 +24,31 @@ struct Own {
     owner: uuid::Uuid,
 }
 
+/// Gives a service principal rights in a key vault, as an administrator would.
+#[derive(serde::Deserialize)]
+struct Grant {
+    vault: String,
+    principal: uuid::Uuid,
+    rights: Rights,
+}
+
 /// The routes, for whoever looks around at `/_emulator/`.
 const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "clock", "the clock"),
+    ("GET", "faults", "the faults that wait"),
+    ("GET", "log", "what was called, and which fault it met"),
     ("GET", "mails", "mails sent through Graph"),
     ("GET", "quirks", "how the service misbehaves"),
     ("GET", "state", "the tenant; secrets as salted hashes and hints"),
+    ("POST", "block", "Conditional Access refuses an application"),
     ("POST", "faults", "the next requests that match fail in one way"),
     ("POST", "own", "makes somebody an owner"),
     ("POST", "quirks", "changes how the service misbehaves"),
     ("POST", "seed", "puts in what others have"),
+    ("POST", "vaults", "gives somebody rights in a key vault"),
+    ("PUT", "faults", "replaces all faults by a plan"),
     ("DELETE", "faults", "takes all faults back"),
+    ("DELETE", "log", "forgets what was called"),
 ];
 
 /// Answers `/_emulator/`.
@@ -83,6 +98,10 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             },
             Err(error) => refused(error),
         },
+        (&Method::POST, "vaults") => read::<Grant>(call).map_or_else(refused, |grant| {
+            tenant.places.key_vaults.grant(&grant.vault, grant.principal, grant.rights);
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
         (&Method::DELETE, "faults") => {
             tenant.faults.clear();
             Reply::empty(StatusCode::NO_CONTENT)

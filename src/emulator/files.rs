@@ -30,6 +30,7 @@ use super::directory::Directory;
 use super::machine::Machine;
 use super::operator::Operator;
 use super::options::MailSettings;
+use super::places::Places;
 
 const STATE: &str = "state.json";
 const SECRET: &str = "operator.secret";
@@ -39,6 +40,9 @@ const PFX: &str = "operator.pfx";
 const PFX_PASSWORD: &str = "operator.pfx.password";
 const SEAL_KEY: &str = "seal.key";
 const SMTP_PASSWORD: &str = "smtp.password";
+const VAULT_SECRET_ID: &str = "vault.secret-id";
+const VAULT_TOKEN: &str = "vault.token";
+const KUBERNETES_TOKEN: &str = "kubernetes.token";
 
 /// The permissions that the five shipped guides ask for: what the ready configuration lets everkey grant.
 const GUIDE_PERMISSIONS: [&str; 13] = [
@@ -73,12 +77,15 @@ struct StateOut<'a> {
     listen: SocketAddr,
     operator: &'a Operator,
     directory: &'a Directory,
+    places: &'a Places,
 }
 
 #[derive(Deserialize)]
 struct StateIn {
     operator: Operator,
     directory: Directory,
+    #[serde(default)]
+    places: Places,
 }
 
 /// What the last run in `dir` left behind; `None` when there was none.
@@ -92,14 +99,14 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), EmulatorError> {
 }
 
 /// The tenant and operator of the last run.
-pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator)>, EmulatorError> {
+pub(super) fn load(dir: &Path) -> Result<Option<(Directory, Operator, Places)>, EmulatorError> {
     let Some(state) = read_state::<StateIn>(dir)? else { return Ok(None) };
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(EmulatorError::file("read", path))
     };
     let operator = Operator { certificate_pem: read(PEM)?, client_secret: read(SECRET)?, ..state.operator };
-    Ok(Some((state.directory, operator)))
+    Ok(Some((state.directory, operator, state.places)))
 }
 
 /// Writes the state, all of it or nothing.
@@ -108,10 +115,11 @@ pub(super) fn save(
     listen: SocketAddr,
     operator: &Operator,
     directory: &Directory,
+    places: &Places,
     now: Timestamp,
 ) -> Result<(), EmulatorError> {
     let path = dir.join(STATE);
-    let state = StateOut { schema: "everkey.emulator-state/v1", clock: now, listen, operator, directory };
+    let state = StateOut { schema: "everkey.emulator-state/v1", clock: now, listen, operator, directory, places };
     // Written as it is made: a large tenant is not in memory a second time.
     write_by(dir, STATE, |file| {
         let mut out = BufWriter::new(file);
@@ -140,6 +148,7 @@ pub(super) struct Guide<'a> {
     pub(super) mail: Option<&'a MailSettings>,
     pub(super) now: Timestamp,
     pub(super) operator: &'a Operator,
+    pub(super) places: &'a Places,
     pub(super) policies: &'a Path,
     pub(super) tenant_id: Uuid,
     pub(super) url: &'a str,
@@ -151,11 +160,21 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
     let dir = guide.dir;
     let path = |name: &str| full(&dir.join(name));
     write(dir, "ca.pem", guide.ca_pem.as_bytes())?;
+    let (role_id, secret_id) = guide.places.vault.app_role();
+    write(dir, VAULT_SECRET_ID, secret_id.as_bytes())?;
+    write(dir, VAULT_TOKEN, guide.places.vault.root_token().as_bytes())?;
+    write(dir, KUBERNETES_TOKEN, guide.places.kubernetes.token().as_bytes())?;
     let mut summary = json!({
         "schema": "everkey.emulator/v1",
         "url": guide.url,
         "ca_file": path("ca.pem")?,
         "tenant_id": guide.tenant_id,
+        "key_vault": {"suffix": vault_suffix(guide), "by_path": format!("{}/vaults/NAME", guide.url)},
+        "vault": {
+            "address": guide.url, "mount": "secret", "role_id": role_id,
+            "secret_id_file": path(VAULT_SECRET_ID)?, "token_file": path(VAULT_TOKEN)?,
+        },
+        "kubernetes": {"address": guide.url, "token_file": path(KUBERNETES_TOKEN)?},
         "clock": {"kind": guide.clock, "started_at": guide.now},
         "operator": {
             "client_id": guide.operator.client_id,
@@ -181,6 +200,12 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
     write(dir, "everkey.toml", tool_configuration(guide)?.as_bytes())
 }
 
+/// What comes behind the name of a key vault.
+fn vault_suffix(guide: &Guide<'_>) -> String {
+    let port = guide.url.rsplit(':').next().unwrap_or_default();
+    format!("vault.localhost:{port}")
+}
+
 /// A configuration of everkey for this emulator (`policy.md`), its paths absolute.
 fn tool_configuration(guide: &Guide<'_>) -> Result<String, EmulatorError> {
     let dir = full(guide.dir)?;
@@ -202,6 +227,7 @@ client_id = "{client_id}"
 cloud = "custom"
 login_url = "{url}"
 graph_url = "{url}"
+vault_suffix = "{vault_suffix}"
 ca_file = {ca}
 auth = "secret"
 secret_file = {secret}
@@ -218,6 +244,7 @@ mode = "rotate"
         tenant_id = guide.tenant_id,
         client_id = guide.operator.client_id,
         url = guide.url,
+        vault_suffix = vault_suffix(guide),
         ca = quoted(dir.join("ca.pem")),
         secret = quoted(dir.join(SECRET)),
         sinks = quoted(dir.join("sinks")),

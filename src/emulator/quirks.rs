@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::directory::KeyConduct;
+use super::key_vault::KeyVaultQuirks;
 use super::login::Wording;
 use super::quotas::TenantSize;
 
@@ -49,6 +50,8 @@ pub struct Quirks {
     pub password_name_max: u32,
     /// The published limits of a tenant of this size.
     pub quotas: Option<TenantSize>,
+    /// What the documents of Key Vault leave open.
+    pub key_vault: KeyVaultQuirks,
     /// Only every second read is stale, as seen in the field: counts that go back and forth.
     pub read_flapping: bool,
     /// Graph reads show the state of so long ago.
@@ -90,6 +93,7 @@ impl Default for Quirks {
             honours_client_key_id: true,
             password_name_max: 0,
             quotas: None,
+            key_vault: KeyVaultQuirks::default(),
             read_flapping: false,
             read_lag: SignedDuration::ZERO,
             report_lag: SignedDuration::ZERO,

@@ -31,6 +31,7 @@ use super::machine::Machine;
 use super::mail::CaughtMail;
 use super::operator::Operator;
 use super::options::Options;
+use super::places::Places;
 use super::quirks::Quirks;
 use super::serve::Shared;
 use super::serve::serve;
@@ -75,9 +76,11 @@ impl Emulator {
 
         let tls = options.tls.clone().map_or_else(Tls::generate, Ok)?;
         let now = ticks(options.clock.now());
-        let (directory, operator) = load_or_create(&options, now)?;
+        let (directory, operator, mut places) = load_or_create(&options, now)?;
+        places.key_vaults.set_operator(operator.service_principal_id);
         let signer = Signer::generate()?;
-        let tenant = Tenant::new(directory, signer, options.quirks.clone(), address.port(), options.manual_clock);
+        let mut tenant = Tenant::new(directory, signer, options.quirks.clone(), address.port(), options.manual_clock);
+        tenant.places = places;
         let shared = Arc::new(Shared {
             clock: Arc::clone(&options.clock),
             in_flight: AtomicUsize::new(0),
@@ -211,7 +214,7 @@ impl Emulator {
         let now = self.shared.now();
         let mut tenant = self.shared.lock();
         tenant.settle(now);
-        files::save(dir, self.address, &self.operator, &tenant.directory, now)
+        files::save(dir, self.address, &self.operator, &tenant.directory, &tenant.places, now)
     }
 
     /// Finishes the requests being answered, stops listening, and saves.
@@ -227,6 +230,7 @@ impl Emulator {
     fn write_files(&self) -> Result<(), EmulatorError> {
         let Some(dir) = &self.options.dir else { return Ok(()) };
         let clock = if self.options.manual_clock { "manual" } else { "running" };
+        let places = self.shared.lock().places.clone();
         files::write_guide(&files::Guide {
             ca_pem: self.ca_pem(),
             clock,
@@ -235,6 +239,7 @@ impl Emulator {
             mail: self.options.mail.as_ref(),
             now: self.shared.now(),
             operator: &self.operator,
+            places: &places,
             policies: &self.options.policies,
             tenant_id: self.tenant_id(),
             url: &self.url(),
@@ -248,12 +253,12 @@ impl Drop for Emulator {
     }
 }
 
-fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Operator), EmulatorError> {
+fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Operator, Places), EmulatorError> {
     if let Some(dir) = &options.dir {
         files::create_dir(dir)?;
-        if let Some((mut directory, operator)) = files::load(dir)? {
+        if let Some((mut directory, operator, places)) = files::load(dir)? {
             directory.resume(options.seed);
-            return Ok((directory, operator));
+            return Ok((directory, operator, places));
         }
     }
     let mut directory = Directory::new(options.seed, now);
@@ -264,5 +269,5 @@ fn load_or_create(options: &Options, now: Timestamp) -> Result<(Directory, Opera
     if let Some(dir) = &options.dir {
         files::write_operator(dir, &operator)?;
     }
-    Ok((directory, operator))
+    Ok((directory, operator, Places::default()))
 }

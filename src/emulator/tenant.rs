@@ -21,12 +21,16 @@ use super::history::View;
 use super::issuer;
 use super::issuer::Issuer;
 use super::jws::Signer;
+use super::key_vault;
+use super::kubernetes;
 use super::log::Log;
 use super::login;
 use super::mail::CaughtMail;
+use super::places::Places;
 use super::quirks::Quirks;
 use super::standing::Standing;
 use super::standing::in_lines;
+use super::vault;
 
 /// So many mails are remembered.
 const MAILS_KEPT: usize = 1000;
@@ -45,6 +49,8 @@ pub struct Tenant {
     pub issuer: Issuer,
     /// Whether somebody moves the clock by hand; only told, never used.
     pub manual_clock: bool,
+    /// Where consumers read.
+    pub places: Places,
     /// The port we listen on: which addresses are our own.
     pub port: u16,
     /// How we misbehave.
@@ -72,6 +78,7 @@ impl Tenant {
             log: Log::default(),
             issuer: Issuer::default(),
             manual_clock,
+            places: Places::default(),
             port,
             quirks,
             signer,
@@ -148,6 +155,9 @@ impl Tenant {
     }
 
     fn dispatch(&mut self, call: &Call) -> Reply {
+        if let Some(vault) = key_vault::addressed(call) {
+            return key_vault::answer(self, call, &vault);
+        }
         let path = call.path.to_ascii_lowercase();
         let mut segments = path.split('/').filter(|segment| !segment.is_empty());
         match (segments.next(), segments.next()) {
@@ -160,6 +170,8 @@ impl Tenant {
                     self.standing.pass(toll, &self.quirks, &self.directory, call, reply)
                 }
             },
+            (Some("v1"), Some(_)) => vault::answer(self, call),
+            (Some("api"), Some("v1")) => kubernetes::answer(self, call),
             (Some("_emulator"), Some(what)) => admin::answer(self, call, what),
             // azure-cli asks Resource Manager for subscriptions after a login.
             (Some("subscriptions"), None) | (Some("arm"), Some("subscriptions")) if call.method == Method::GET => {

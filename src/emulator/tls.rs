@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::clock::SystemClock;
 
 /// Names that the certificate is good for.
-const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+const NAMES: [&str; 5] = ["localhost", "127.0.0.1", "::1", "vault.localhost", "*.vault.localhost"];
 
 /// The authority's certificate and the server's credential.
 #[derive(Clone, Debug)]

@@ -60,13 +60,22 @@ pub struct AzureCli {
     tenant: Option<TenantId>,
     clock: Arc<dyn Clock>,
     cache: Cache,
+    /// Whom the token is for; Graph when `None`.
+    resource: Option<String>,
     signed_in: OnceLock<TenantId>,
 }
 
 impl AzureCli {
     /// A source for `tenant`; runs nothing yet.
     pub fn new(tenant: Option<TenantId>, clock: Arc<dyn Clock>) -> Self {
-        Self { tenant, clock, cache: Cache::default(), signed_in: OnceLock::new() }
+        Self { tenant, clock, cache: Cache::default(), resource: None, signed_in: OnceLock::new() }
+    }
+
+    /// The same for another resource than Graph, such as `https://vault.azure.net`.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
     }
 
     /// The tenant that the token is for, once there was one.
@@ -76,7 +85,12 @@ impl AzureCli {
 
     async fn ask(&self) -> Result<(Secret, SignedDuration), PortError> {
         let mut command = Command::new("az");
-        command.args(["account", "get-access-token", "--resource-type", "ms-graph", "--output", "json"]);
+        command.args(["account", "get-access-token"]);
+        match &self.resource {
+            Some(resource) => command.args(["--resource", resource]),
+            None => command.args(["--resource-type", "ms-graph"]),
+        };
+        command.args(["--output", "json"]);
         if let Some(tenant) = &self.tenant {
             command.args(["--tenant", tenant.as_str()]);
         }

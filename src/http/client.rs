@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Certificate;
@@ -13,6 +14,7 @@ use crate::ports::PortError;
 use super::Reply;
 use super::Request;
 use super::clean;
+use super::names::Names;
 use super::origin;
 use super::request::Target;
 
@@ -74,6 +76,7 @@ impl Client {
             .referer(false)
             // The environment's door is `config`, so proxies come from the options alone.
             .no_proxy()
+            .dns_resolver(Arc::new(Names))
             .timeout(options.timeout)
             .connect_timeout(options.connect_timeout)
             .user_agent(concat!("everkey/", env!("CARGO_PKG_VERSION")));

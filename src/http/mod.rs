@@ -7,6 +7,7 @@
 
 mod client;
 mod local;
+mod names;
 mod origin;
 pub mod outcome;
 mod reply;

@@ -44,15 +44,16 @@ impl Reply {
     }
 
     /// Code and message of an error body: Graph and Key Vault (`error.code`), OAuth (`error`,
-    /// `error_description`), HashiCorp Vault (`errors`); an unreadable body gives the status alone.
+    /// `error_description`), HashiCorp Vault (`errors`), Kubernetes (`reason`, `message`); an unreadable body gives the status alone.
     pub fn refusal(&self) -> Refusal {
         let body: Value = serde_json::from_slice(self.body.expose()).unwrap_or(Value::Null);
         let error = &body["error"];
-        let code = error["code"].as_str().or(error.as_str()).unwrap_or_default();
+        let code = error["code"].as_str().or(error.as_str()).or(body["reason"].as_str()).unwrap_or_default();
         let message = error["message"]
             .as_str()
             .or(body["error_description"].as_str())
             .or(body["errors"][0].as_str())
+            .or(body["message"].as_str())
             .map(str::to_owned)
             .unwrap_or_else(|| format!("HTTP {} without a readable explanation", self.status));
         Refusal {
@@ -153,6 +154,7 @@ mod tests {
             (r#"{"error":{"code":"Request_BadRequest","message":"No."}}"#, "Request_BadRequest", "No."),
             (r#"{"error":"invalid_client","error_description":"AADSTS1: no"}"#, "invalid_client", "AADSTS1: no"),
             (r#"{"errors":["permission denied"]}"#, "", "permission denied"),
+            (r#"{"kind":"Status","reason":"Forbidden","message":"no"}"#, "Forbidden", "no"),
             ("<html>", "", "HTTP 400 without a readable explanation"),
             ("", "", "HTTP 400 without a readable explanation"),
             (r#"{"error":{"code":7,"message":["x"]}}"#, "", "HTTP 400 without a readable explanation"),

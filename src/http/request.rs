@@ -68,6 +68,17 @@ impl Request {
         self
     }
 
+    /// Adds a header whose value is no secret and not known before; `name` as in [`Request::header`].
+    ///
+    /// # Errors
+    /// [`PortError::Local`] when the value cannot stand in a header.
+    pub fn text_header(mut self, name: &'static str, value: &str) -> Result<Self, PortError> {
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| PortError::Local(format!("the value for the header {name} holds odd characters")))?;
+        self.headers.push((HeaderName::from_static(name), value));
+        Ok(self)
+    }
+
     /// Adds a header whose value is a secret, with `prefix` before it (`Bearer `); `name` as in
     /// [`Request::header`].
     ///
@@ -94,11 +105,19 @@ impl Request {
     ///
     /// # Errors
     /// [`PortError::Local`] when it cannot be serialised.
-    pub fn json(mut self, value: &impl Serialize) -> Result<Self, PortError> {
+    pub fn json(self, value: &impl Serialize) -> Result<Self, PortError> {
+        self.json_as("application/json", value)
+    }
+
+    /// Sends `value` as JSON that goes by another name (a patch).
+    ///
+    /// # Errors
+    /// As [`Request::json`].
+    pub fn json_as(mut self, content_type: &'static str, value: &impl Serialize) -> Result<Self, PortError> {
         let bytes =
             serde_json::to_vec(value).map_err(|error| PortError::Local(format!("cannot write JSON: {error}")))?;
         self.body = Some(Secret::new(bytes));
-        Ok(self.header("content-type", "application/json"))
+        Ok(self.header("content-type", content_type))
     }
 
     /// Sends `fields` as a form.

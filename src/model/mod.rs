@@ -17,6 +17,7 @@ pub mod rotation;
 pub mod sink;
 mod tenant;
 mod token;
+pub mod vaults;
 
 pub use adoption::*;
 pub use app::*;
@@ -31,3 +32,4 @@ pub use rotation::*;
 pub use sink::*;
 pub use tenant::*;
 pub use token::*;
+pub use vaults::*;

@@ -4,7 +4,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::KeyVaultSpec;
+use super::KubernetesSpec;
 use super::SinkId;
+use super::VaultKvSpec;
 
 /// A value that a sink or a hand-off may carry.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -180,12 +183,37 @@ pub struct HandoffSpec {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "to")]
 pub enum SinkTarget {
+    /// A secret or certificate in an Azure key vault.
+    AzureKeyVault(KeyVaultSpec),
     /// PFX, PEM, KEY, CER in one directory.
     Files(FilesSpec),
     /// A person.
     Handoff(HandoffSpec),
+    /// Keys of a secret in HashiCorp Vault.
+    HashicorpVault(VaultKvSpec),
     /// Values inside a JSON file.
     JsonFile(JsonFileSpec),
+    /// A Kubernetes Secret.
+    Kubernetes(KubernetesSpec),
+}
+
+impl SinkTarget {
+    /// The word of the policy, and the place, for people.
+    pub fn described(&self) -> (&'static str, String) {
+        match self {
+            Self::AzureKeyVault(spec) => ("azure-key-vault", spec.place()),
+            Self::Files(spec) => ("files", spec.directory.clone()),
+            Self::Handoff(spec) => ("handoff", spec.recipient_name.clone()),
+            Self::HashicorpVault(spec) => ("hashicorp-vault", spec.place()),
+            Self::JsonFile(spec) => ("json-file", spec.path.clone()),
+            Self::Kubernetes(spec) => ("kubernetes", spec.place()),
+        }
+    }
+
+    /// Whether it is a store that many may read, beyond this machine: what it holds does not show who uses it.
+    pub fn is_shared_store(&self) -> bool {
+        matches!(self, Self::AzureKeyVault(_) | Self::HashicorpVault(_) | Self::Kubernetes(_))
+    }
 }
 
 /// One place a credential is delivered to.
@@ -203,7 +231,7 @@ impl SinkSpec {
     pub fn handoff(&self) -> Option<&HandoffSpec> {
         match &self.target {
             SinkTarget::Handoff(spec) => Some(spec),
-            SinkTarget::Files(_) | SinkTarget::JsonFile(_) => None,
+            _ => None,
         }
     }
 }

@@ -126,6 +126,10 @@ fn lines(change: &Change) -> Vec<String> {
                     SinkTarget::Handoff(handoff) => handoff_line(handoff),
                     SinkTarget::Files(files) => format!("  deliver             files in {}", files.directory),
                     SinkTarget::JsonFile(file) => format!("  deliver             {}", file.path),
+                    other => {
+                        let (to, place) = other.described();
+                        format!("  deliver             {to} {place}")
+                    }
                 }));
                 if *reason == Reason::Expired {
                     lines.push("! already expired     overlap is not possible".to_owned());
@@ -242,8 +246,10 @@ fn json_steps(step: &Step) -> Vec<Value> {
                 SinkTarget::Handoff(h) => {
                     json!({"step": "deliver", "to": "handoff", "target": h.recipient_name, "by": h.doer})
                 }
-                SinkTarget::Files(f) => json!({"step": "deliver", "to": "files", "target": f.directory}),
-                SinkTarget::JsonFile(f) => json!({"step": "deliver", "to": "json-file", "target": f.path}),
+                other => {
+                    let (to, target) = other.described();
+                    json!({"step": "deliver", "to": to, "target": target})
+                }
             }));
             steps.push(json!({"step": "confirm", "method": spec.confirm.method}));
             steps.extend(old.iter().map(|old| {

@@ -99,8 +99,8 @@ codes! {
         "A credential that a person carries and that lives less than 120 days is a burden people learn to ignore.",
         "Raise `lifetime`, or say `accept_frequent_handoff = true` to mean it.";
     "P025", "evidence that does not fit the sink",
-        "A hand-off is confirmed by a person's word or by the sign-in report; a sink that everkey can read back by a token obtained with what it holds, or by the report. Time alone is no evidence for either.",
-        "Use `person` for hand-offs, `token-request` for files.";
+        "A hand-off is confirmed by a person's word or by the sign-in report; a sink that everkey can read back by a token obtained with what it holds, or by the report. Time alone is no evidence for either. A store that many may read (a vault, Kubernetes) shows by what it holds that it was delivered, never that it was read: there it is the report, or the overlap.",
+        "Use `person` for hand-offs, `token-request` for files, `overlap` for vaults.";
     "P026", "a key Entra does not accept",
         "Entra accepts only RSA keys of 2048 bits and up for signing in with a certificate. An elliptic-curve certificate can be uploaded, and then every sign-in fails.",
         "Use `rsa-3072`.";
@@ -194,6 +194,15 @@ codes! {
     "P061", "still to be filled in",
         "`everkey adopt` marks with TODO what it cannot know: what stops, where a new credential goes, who the vendor is. Until then the policy only tells people in time.",
         "Fill the line in and take the mark away.";
+    "P070", "a value that does not fit the place",
+        "A Secret of type `kubernetes.io/tls` holds a certificate in `tls.crt` and its key in `tls.key`; nothing else can take their place.",
+        "Use `type = \"Opaque\"`, or leave `values` out.";
+    "P071", "a name that the place does not take",
+        "Names in a vault or a cluster have rules of their own. A key vault is named, never given as a URL: the cloud of the tenant says its host, so that a token for vaults cannot be sent anywhere else.",
+        "Write the name as the message shows.";
+    "P072", "no way to sign in there",
+        "HashiCorp Vault takes AppRole (`role_id` with `secret_id_file`) or a token from a file. A Kubernetes API server outside of the pod's own cluster takes a token from a file.",
+        "Add what the message names.";
 }
 
 #[cfg(test)]

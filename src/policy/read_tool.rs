@@ -256,6 +256,17 @@ fn cloud(wire: &wire::Tenant, base: &Base<'_>, at: At<'_>, report: &mut Report<'
                 .help("remove it, or set `cloud = \"custom\"`");
         }
     }
+    if let Some(suffix) = &wire.vault_suffix {
+        let fits = url::Url::parse(&format!("https://x.{suffix}")).is_ok_and(|url| {
+            let rest = url.as_str().strip_prefix("https://x.").and_then(|rest| rest.strip_suffix('/'));
+            rest == Some(suffix.as_str())
+        });
+        if !fits {
+            report
+                .error("P071", at.key("vault_suffix").span(), "this is not what comes behind the name of a vault")
+                .help("a host, with a port where it is another than 443: `vault.contoso.example`");
+        }
+    }
     let mut url = |key: &str, url: &Option<String>| match url {
         Some(text) => {
             plain::url(text, at.key(key), report);

@@ -19,7 +19,8 @@ pub fn reroot(policy: &mut Policy, root: &Path) -> Vec<String> {
             let (path, owner, after) = match &mut sink.target {
                 SinkTarget::Files(files) => (&mut files.directory, &mut files.owner, &mut files.after),
                 SinkTarget::JsonFile(file) => (&mut file.path, &mut file.owner, &mut file.after),
-                SinkTarget::Handoff(_) => continue,
+                // Places beyond this machine answer for themselves: an emulated tenant reaches loopback only.
+                _ => continue,
             };
             let moved = below(root, path);
             notes.push(format!("{slot}: `{path}` is written to `{moved}`"));

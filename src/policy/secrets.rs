@@ -6,6 +6,7 @@ use super::tree::Entry;
 use super::tree::Node;
 use super::tree::Span;
 use super::tree::Value;
+use crate::model::ValueName;
 
 /// Code of the problem; [`super::render`] masks what it marks.
 pub(crate) const CODE: &str = "P009";
@@ -64,7 +65,11 @@ fn entry_stays(entry: &mut Entry, report: &mut Report<'_>) -> bool {
             .help("if it is real, revoke it: it has been written down");
         return false;
     }
-    if entry.node.text().is_some() && SECRET_KEYS.contains(&entry.key.to_ascii_lowercase().as_str()) {
+    // `client_secret = "secret"` among the values of a sink names what goes there.
+    let names_a_value = |text: &str| serde_json::from_value::<ValueName>(text.into()).is_ok();
+    if entry.node.text().is_some_and(|text| !names_a_value(text))
+        && SECRET_KEYS.contains(&entry.key.to_ascii_lowercase().as_str())
+    {
         report
             .error(CODE, entry.node.span.clone(), format!("`{}` would hold a secret", entry.key))
             .label("no secret may stand here")

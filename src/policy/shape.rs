@@ -12,11 +12,8 @@ use super::tree::Value;
 
 /// Words that are documented but that this release cannot carry out: key, word, what to do instead.
 pub(crate) const LATER: &[(&str, &str, &str)] = &[
-    ("to", "azure-key-vault", "deliver to `files` or `json-file` on the consumer's host"),
     ("to", "command", "deliver to `files` and name the command in `after`"),
     ("to", "env-file", "deliver to `json-file` or `files`"),
-    ("to", "hashicorp-vault", "deliver to `files` or `json-file` on the consumer's host"),
-    ("to", "kubernetes", "deliver to `files` or `json-file` on the consumer's host"),
     ("to", "ssh", "run everkey on that host, or use `handoff`"),
     ("to", "toml-file", "deliver to `json-file` or `files`"),
     ("to", "windows-cert-store", "deliver a PFX with `files` and import it there"),

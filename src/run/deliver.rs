@@ -3,6 +3,7 @@
 use crate::model::Delivery;
 use crate::model::Event;
 use crate::model::Fresh;
+use crate::model::Problem;
 use crate::model::Proof;
 use crate::model::Rotation;
 use crate::model::SinkId;
@@ -12,6 +13,7 @@ use crate::rotation::guard::ReadBacks;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
 use crate::run::explain;
+use crate::run::places;
 use crate::run::seals;
 use crate::run::seals::PackError;
 use crate::run::seals::Packer;
@@ -25,6 +27,7 @@ impl Engine {
         if let Some(handoff) = sink.handoff() {
             return self.seal_handoff(r, fresh, id, handoff).await;
         }
+        let sink = self.present(r, sink);
         let (wanted, profile) = seals::wanted(&sink.target);
         let payload = match self.packer().pack(r, fresh, &wanted, profile).await {
             Ok(payload) => payload,
@@ -52,7 +55,7 @@ impl Engine {
                 self.commit(r, &Event::Delivered { delivery }, self.blank()).await?;
                 Ok(None)
             }
-            Err(error) => self.fail(r, explain::problem(&error, &format!("write {id}")), false).await,
+            Err(error) => self.fail(r, places::problem(&error, sink, &format!("write {id}")), false).await,
         }
     }
 
@@ -86,7 +89,7 @@ impl Engine {
     }
 
     /// Every machine's sink, read back now.
-    pub(super) async fn read_backs(&self, r: &Rotation) -> Result<ReadBacks, PortError> {
+    pub(super) async fn read_backs(&self, r: &Rotation) -> Result<ReadBacks, Problem> {
         let mut read = Vec::new();
         for delivery in &r.deliveries {
             let (Proof::ReadBack(expected), Some(sink)) =
@@ -94,7 +97,12 @@ impl Engine {
             else {
                 continue;
             };
-            let shows = self.ports.sinks.open(sink)?.fingerprint().await?;
+            let sink = self.present(r, sink);
+            let shows = match self.ports.sinks.open(sink) {
+                Ok(opened) => opened.fingerprint().await,
+                Err(error) => Err(error),
+            };
+            let shows = shows.map_err(|error| places::problem(&error, sink, &format!("read {} back", sink.id)))?;
             read.push((sink.id.clone(), shows.as_ref() == Some(expected)));
         }
         Ok(read)

@@ -31,6 +31,7 @@ use crate::rotation::numbers::backoff;
 use crate::run::look::Around;
 use crate::run::observe;
 use crate::run::observe::Target;
+use crate::run::places;
 use crate::run::progress::Progress;
 use crate::run::setup::Concerned;
 use crate::run::setup::EngineOptions;
@@ -55,6 +56,8 @@ pub struct Engine {
     pub(super) ports: Ports,
     pub(super) progress: Arc<dyn Progress>,
     pub(super) stop: Arc<AtomicBool>,
+    /// Shared stores as the policies describe them now.
+    pub(super) stores: places::Stores,
     pub(super) uploads: Uploads,
 }
 
@@ -77,6 +80,7 @@ impl Engine {
             ports,
             progress,
             stop,
+            stores: BTreeMap::new(),
             uploads: Uploads::default(),
         }
     }
@@ -85,6 +89,7 @@ impl Engine {
     #[must_use]
     pub fn concerning(mut self, policies: &[Policy]) -> Self {
         self.people = concerned(policies);
+        self.stores = places::stores(policies);
         self
     }
 
@@ -99,6 +104,7 @@ impl Engine {
         self.ports = ports;
         self.options = options;
         self.people = concerned(policies);
+        self.stores = places::stores(policies);
     }
 
     pub(super) fn now(&self) -> Timestamp {

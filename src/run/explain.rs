@@ -132,7 +132,11 @@ pub fn mail(error: &PortError) -> Error {
 
 /// The same for the record of a rotation.
 pub fn problem(error: &PortError, what: &str) -> Problem {
-    let error = explain(error, what);
+    recorded(explain(error, what))
+}
+
+/// An error as a rotation keeps it.
+pub fn recorded(error: Error) -> Problem {
     let why = error.why.first().map_or_else(String::new, |why| format!(": {why}"));
     Problem { code: error.code, summary: format!("{}{why}", error.what), fix: error.help, request_id: error.request_id }
 }
@@ -164,9 +168,9 @@ pub fn store(error: &StoreError) -> Error {
 /// The exit class of a code in a rotation's record.
 pub fn class_of(code: &str) -> Class {
     match code {
-        "A010" | "A031" | "G012" | "G051" | "G052" => Class::Permission,
+        "A010" | "A031" | "G012" | "G051" | "G052" | "S020" => Class::Permission,
         "A032" | "G010" | "G016" | "G053" => Class::Unavailable,
-        "G011" | "G014" | "T011" | "T012" => Class::Temporary,
+        "G011" | "G014" | "S024" | "T011" | "T012" => Class::Temporary,
         "G050" => Class::Config,
         _ => Class::Failed,
     }

@@ -18,6 +18,7 @@ pub mod issue;
 mod look;
 pub mod observe;
 pub mod people;
+pub mod places;
 pub mod progress;
 mod prove;
 pub mod provision;

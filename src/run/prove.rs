@@ -95,7 +95,7 @@ impl Engine {
         let Some(fresh) = &r.fresh else { return Ok(None) };
         let read = match self.read_backs(r).await {
             Ok(read) => read,
-            Err(error) => return self.fail(r, explain::problem(&error, "read a sink back"), false).await,
+            Err(problem) => return self.fail(r, problem, false).await,
         };
         if let Some((sink, _)) = read.iter().find(|(_, same)| !same) {
             self.commit(r, &Event::SinkDrifted { sink: sink.clone() }, self.blank()).await?;

@@ -56,7 +56,7 @@ impl Engine {
         }
         let read = match self.read_backs(r).await {
             Ok(read) => read,
-            Err(error) => return self.fail(r, explain::problem(&error, "read a sink back"), false).await,
+            Err(problem) => return self.fail(r, problem, false).await,
         };
         let handoffs: Vec<_> = self.ports.store.handoffs().await?.into_iter().filter(|h| h.rotation == r.id).collect();
         let unmet = guard::unmet(r, self.clocks(), &read, &handoffs, self.options.rules);

@@ -66,7 +66,7 @@ pub fn wants_generated_password(rotation: &Rotation) -> bool {
         SinkTarget::Files(files) => {
             files.pfx.as_ref().is_some_and(|pfx| matches!(pfx.password, PfxPassword::ReadFrom(_)))
         }
-        SinkTarget::Handoff(_) | SinkTarget::JsonFile(_) => false,
+        _ => false,
     });
     !read_from_file
 }
@@ -141,7 +141,7 @@ impl Packer<'_> {
                 PfxPassword::ReadFrom(file) => Some(file),
                 PfxPassword::WrittenTo(_) => None,
             },
-            SinkTarget::Handoff(_) | SinkTarget::JsonFile(_) => None,
+            _ => None,
         });
         match file {
             Some(file) => Ok((self.sinks.password(file)?, false)),
@@ -165,9 +165,16 @@ pub fn wanted(target: &SinkTarget) -> (Vec<ValueName>, PfxProfile) {
             }
             (wanted, profile)
         }
-        SinkTarget::JsonFile(file) => (file.values.iter().map(|(_, name)| *name).collect(), PfxProfile::Modern),
+        SinkTarget::AzureKeyVault(spec) => (spec.values(), PfxProfile::Modern),
+        SinkTarget::HashicorpVault(spec) => (named(&spec.values), PfxProfile::Modern),
+        SinkTarget::Kubernetes(spec) => (named(&spec.values), PfxProfile::Modern),
+        SinkTarget::JsonFile(file) => (named(&file.values), PfxProfile::Modern),
         SinkTarget::Handoff(handoff) => {
             (handoff.fields.iter().filter_map(|field| field.value).collect(), PfxProfile::Modern)
         }
     }
+}
+
+fn named(values: &[(String, ValueName)]) -> Vec<ValueName> {
+    values.iter().map(|(_, name)| *name).collect()
 }

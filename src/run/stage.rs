@@ -16,6 +16,7 @@ use crate::run::act::Acted;
 use crate::run::act::own_credential;
 use crate::run::engine::Engine;
 use crate::run::explain;
+use crate::run::places;
 use crate::run::seals;
 use crate::run::setup::RunError;
 
@@ -24,13 +25,19 @@ impl Engine {
         self.ready().await?;
         self.ports.store.preflight(self.fence).await?;
         for sink in r.spec.sinks.iter().filter(|sink| sink.handoff().is_none()) {
+            let sink = self.present(r, sink);
             let checked = match self.ports.sinks.open(sink) {
                 Ok(opened) => opened.preflight().await,
                 Err(error) => Err(error),
             };
             if let Err(error) = checked {
                 let what = format!("prepare {}", sink.id);
-                return self.fail(r, explain::problem(&error, &what), true).await;
+                // A store that is busy or away for a moment is asked again.
+                let passes = matches!(
+                    error,
+                    PortError::Throttled { .. } | PortError::Unreachable { .. } | PortError::Unsure { .. }
+                );
+                return self.fail(r, places::problem(&error, sink, &what), !passes).await;
             }
         }
         if r.capped && self.slots_taken(r).await? {

@@ -11,6 +11,10 @@ use super::error::Result;
 use super::error::SinkError;
 use super::files::FilesSink;
 use super::json_file::JsonFileSink;
+use super::key_vault::KeyVaultSink;
+use super::kubernetes::KubernetesSink;
+use super::remote::Remote;
+use super::vault_kv::VaultKvSink;
 use crate::model::SinkSpec;
 use crate::model::SinkTarget;
 use crate::ports::PortError;
@@ -21,6 +25,7 @@ use crate::secret::Secret;
 /// Makes sinks on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Factory {
+    remote: Option<Arc<Remote>>,
     root: Option<PathBuf>,
 }
 
@@ -33,10 +38,22 @@ impl Factory {
     /// Sinks of an emulated tenant (`sink_root`): every place lies below `root`, directories on the way are made,
     /// `owner` and `after` are left out.
     pub fn below(root: impl Into<PathBuf>) -> Self {
-        Self { root: Some(root.into()) }
+        Self { remote: None, root: Some(root.into()) }
     }
 
-    fn sink(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>> {
+    /// The same with places beyond this machine.
+    #[must_use]
+    pub fn reaching(mut self, remote: Remote) -> Self {
+        self.remote = Some(Arc::new(remote));
+        self
+    }
+
+    fn remote(&self) -> Result<Arc<Remote>, PortError> {
+        let none = || SinkError::refused("places beyond this machine are not reached from here").into();
+        self.remote.clone().ok_or_else(none)
+    }
+
+    fn sink(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
         match &spec.target {
             SinkTarget::Files(files) => {
                 let mut files = files.clone();
@@ -56,14 +73,17 @@ impl Factory {
                 }
                 Ok(Arc::new(JsonFileSink::new(&json)?))
             }
-            SinkTarget::Handoff(_) => Err(SinkError::refused("a hand-off goes to a person, not to a file")),
+            SinkTarget::AzureKeyVault(spec) => Ok(Arc::new(KeyVaultSink::new(spec, self.remote()?)?)),
+            SinkTarget::Handoff(_) => Err(SinkError::refused("a hand-off goes to a person, not to a file").into()),
+            SinkTarget::HashicorpVault(spec) => Ok(Arc::new(VaultKvSink::new(spec, self.remote()?)?)),
+            SinkTarget::Kubernetes(spec) => Ok(Arc::new(KubernetesSink::new(spec, self.remote()?)?)),
         }
     }
 }
 
 impl Sinks for Factory {
     fn open(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
-        Ok(self.sink(spec)?)
+        self.sink(spec)
     }
 
     fn password(&self, file: &str) -> Result<Secret, PortError> {

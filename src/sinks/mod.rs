@@ -1,17 +1,23 @@
-//! Places where consumers read a credential: a directory of files, or values inside a JSON file.
+//! Places where consumers read a credential: a directory of files, values inside a JSON file, or a vault.
 //!
 //! [`Factory`] is the port `Sinks`. Each kind is a folder; what they share stands beside them:
 //! `place` (work relative to an open directory), `sidecar` (lock and generation), `owner`,
-//! `mounts` and `after`.
+//! `mounts` and `after`; for places beyond this machine `remote`.
 
 mod after;
 mod error;
 mod factory;
 mod files;
 mod json_file;
+mod key_vault;
+mod keyed;
+mod kubernetes;
 mod mounts;
 mod owner;
 mod place;
+mod remote;
 mod sidecar;
+mod vault_kv;
 
 pub use factory::Factory;
+pub use remote::Remote;

@@ -255,6 +255,7 @@ impl Story {
                     .map_or_else(String::new, |handoff| {
                         format!("hand-off {} sealed for {}", handoff.id, person(&spec.doer))
                     }),
+                other => format!("{} written, read back", other.described().1),
             })
             .collect();
         delivered.retain(|text| !text.is_empty());

@@ -10,5 +10,6 @@ mod support;
 mod azure_cli;
 mod azure_identity;
 mod identities;
+mod key_vault;
 mod msal;
 mod msgraph_sdk;

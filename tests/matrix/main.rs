@@ -15,7 +15,6 @@ mod switches;
 mod breaker;
 #[path = "../crash/foreign.rs"]
 mod foreign;
-#[expect(dead_code, reason = "the campaign of crashes knows more kinds")]
 #[path = "../crash/kinds.rs"]
 #[expect(dead_code, reason = "some of what the crash tests do is not needed here")]
 mod kinds;

@@ -13,4 +13,5 @@ mod files_guarded;
 mod json_edit;
 mod json_file;
 mod stages;
+mod stores;
 mod support;

@@ -5,6 +5,7 @@ mod identity;
 mod mail;
 mod online;
 mod units;
+mod vaults;
 
 use serde_json::Value;
 use serde_json::json;

@@ -10,6 +10,7 @@ use super::Finding;
 use super::Status;
 use super::identity;
 use super::mail;
+use super::vaults;
 use crate::assemble;
 use crate::assemble::Online;
 use crate::config::Settings;
@@ -55,6 +56,7 @@ pub async fn look(settings: &Settings, policies: &[Policy], findings: &mut Vec<F
     match assemble::online(settings, PATIENCE).await {
         Ok(online) => {
             entra(settings, policies, &online, findings).await;
+            vaults::look(policies, &online, findings).await;
             mail::look(settings, &online, findings).await;
         }
         Err(error) => findings.push(Finding::failed("sign-in", &error).docs(START)),

@@ -17,7 +17,7 @@ pub fn drop_in(settings: &Settings, policies: &[Policy]) -> String {
         let (path, owner, after) = match &sink.target {
             SinkTarget::Files(spec) => (&spec.directory, &spec.owner, &spec.after),
             SinkTarget::JsonFile(spec) => (&spec.path, &spec.owner, &spec.after),
-            SinkTarget::Handoff(_) => continue,
+            _ => continue,
         };
         // Both are swapped by renames beside the old one.
         let above = Path::new(path).parent().unwrap_or(Path::new("/"));

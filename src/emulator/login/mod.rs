@@ -22,6 +22,7 @@ use self::refusal::AadSts;
 use self::refusal::Refused;
 pub use self::refusal::Wording;
 pub use self::resources::is_graph;
+pub use self::resources::is_key_vault;
 use super::call::Call;
 use super::call::Reply;
 use super::tenant::Tenant;

@@ -22,6 +22,8 @@ const HOSTS: &[(&str, Uuid)] = &[
     ("management.azure.com", RESOURCE_MANAGER),
     ("management.core.windows.net", RESOURCE_MANAGER),
     ("vault.azure.net", KEY_VAULT),
+    ("vault.azure.cn", KEY_VAULT),
+    ("vault.usgovcloudapi.net", KEY_VAULT),
 ];
 
 /// The client id of the resource that `name` means: a client id, a Microsoft host, our own address
@@ -51,9 +53,18 @@ pub fn is_graph(port: u16, audience: &str) -> bool {
     audience == MICROSOFT_GRAPH.to_string() || microsoft(port, audience) == Some(MICROSOFT_GRAPH)
 }
 
+/// Whether a token's audience is Key Vault here.
+pub fn is_key_vault(port: u16, audience: &str) -> bool {
+    let audience = audience.trim_end_matches('/');
+    audience == KEY_VAULT.to_string() || microsoft(port, audience) == Some(KEY_VAULT)
+}
+
 fn microsoft(port: u16, name: &str) -> Option<Uuid> {
     let url = Url::parse(name).ok().filter(|url| url.scheme() == "https")?;
     let host = url.host_str()?;
+    if host == "vault.localhost" && url.port_or_known_default() == Some(port) {
+        return Some(KEY_VAULT);
+    }
     let ours = matches!(host, "localhost" | "127.0.0.1" | "[::1]") && url.port_or_known_default() == Some(port);
     match (ours, url.path()) {
         (true, "/arm") => Some(RESOURCE_MANAGER),

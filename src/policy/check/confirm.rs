@@ -14,22 +14,32 @@ use super::plain::duration;
 pub(crate) struct Who {
     /// A person carries it to at least one sink.
     pub needs_person: bool,
+    /// At least one sink is a store that many may read.
+    pub shared: bool,
     /// Every sink of the policy could be read; else nothing is said about what fits them.
     pub sinks_known: bool,
 }
 
-/// The evidence asked for; a person's word where a person carries the value, else a token obtained with what
-/// the sink holds.
+/// The evidence asked for; a person's word where a person carries the value; for a store that many may read the overlap;
+/// else a token obtained with what the sink holds.
 pub(crate) fn confirm(wire: &Credential, who: Who, at: At<'_>, report: &mut Report<'_>) -> ConfirmSpec {
-    let Who { needs_person, sinks_known } = who;
+    let Who { needs_person, shared, sinks_known } = who;
     let at = at.key("confirm");
     let wire = wire.confirm.as_ref();
     let given = wire.and_then(|wire| wire.method);
-    let usual = if needs_person { ConfirmMethod::Person } else { ConfirmMethod::TokenRequest };
+    let usual = match (needs_person, shared) {
+        (true, _) => ConfirmMethod::Person,
+        (false, true) => ConfirmMethod::Overlap,
+        (false, false) => ConfirmMethod::TokenRequest,
+    };
     let method = given.unwrap_or(usual);
     let here = at.key("method");
-    if let Some(reason) = misfit(method, needs_person).filter(|_| sinks_known) {
-        let help = if needs_person { "use `person`" } else { "use `token-request`" };
+    if let Some(reason) = misfit(method, needs_person, shared).filter(|_| sinks_known) {
+        let help = match (needs_person, shared) {
+            (true, _) => "use `person`",
+            (false, true) => "use `sign-in-report`, or `overlap`",
+            (false, false) => "use `token-request`",
+        };
         report
             .error("P025", here.span(), "this evidence does not fit where the credential goes")
             .label(reason)
@@ -52,8 +62,12 @@ pub(crate) fn confirm(wire: &Credential, who: Who, at: At<'_>, report: &mut Repo
     ConfirmSpec { method, consumer_use_interval: duration(interval, at.key("consumer_use_interval"), report) }
 }
 
-fn misfit(method: ConfirmMethod, needs_person: bool) -> Option<&'static str> {
+fn misfit(method: ConfirmMethod, needs_person: bool, shared: bool) -> Option<&'static str> {
     match (method, needs_person) {
+        (ConfirmMethod::TokenRequest, false) if shared => {
+            Some("what a shared store holds does not show that anybody has read it")
+        }
+        (ConfirmMethod::Overlap, false) if shared => None,
         (ConfirmMethod::Overlap, true) => Some("time alone says nothing about a hand-off"),
         (ConfirmMethod::Overlap, false) => Some("these sinks can be read back, so time alone is too little"),
         (ConfirmMethod::Person, false) => Some("no person carries this credential"),

@@ -101,7 +101,8 @@ impl Around<'_> {
         let timing = timing::timing(wire, slot, at, report);
         let guid = |(index, id): (usize, &String)| KeyId(plain::guid(id, at.key("retain").item(index), report));
         let retain = wire.retain.iter().enumerate().map(guid).collect();
-        let who = confirm::Who { needs_person, sinks_known: !deliver.is_broken() && !sinks.is_empty() };
+        let shared = sinks.iter().any(|sink| sink.target.is_shared_store());
+        let who = confirm::Who { needs_person, shared, sinks_known: !deliver.is_broken() && !sinks.is_empty() };
         let confirm = confirm::confirm(wire, who, at, report);
         CredentialSpec {
             slot: SlotName(self.slot(wire, at, report)),

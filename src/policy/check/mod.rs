@@ -13,5 +13,6 @@ pub(crate) mod permissions;
 pub(crate) mod plain;
 pub(crate) mod sinks;
 pub(crate) mod timing;
+pub(crate) mod vaults;
 pub(crate) mod watch;
 pub(crate) mod when;

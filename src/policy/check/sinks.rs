@@ -48,16 +48,15 @@ impl Sinks<'_> {
 
     fn sink(&self, wire: &Deliver, at: At<'_>, report: &mut Report<'_>) -> SinkSpec {
         let target = match wire {
+            Deliver::AzureKeyVault(wire) => SinkTarget::AzureKeyVault(self.key_vault(wire, at, report)),
             Deliver::Files(wire) => SinkTarget::Files(files::files(wire, self.certificate, at, report)),
             Deliver::Handoff(wire) => SinkTarget::Handoff(self.handoff(wire, at, report)),
+            Deliver::HashicorpVault(wire) => SinkTarget::HashicorpVault(self.vault_kv(wire, at, report)),
             Deliver::JsonFile(wire) => SinkTarget::JsonFile(self.json_file(wire, at, report)),
+            Deliver::Kubernetes(wire) => SinkTarget::Kubernetes(self.kubernetes(wire, at, report)),
         };
-        let id = match &target {
-            SinkTarget::Files(spec) => format!("files:{}", spec.directory),
-            SinkTarget::Handoff(spec) => format!("handoff:{}", spec.recipient_name),
-            SinkTarget::JsonFile(spec) => format!("json-file:{}", spec.path),
-        };
-        SinkSpec { id: SinkId(id), target }
+        let (to, place) = target.described();
+        SinkSpec { id: SinkId(format!("{to}:{place}")), target }
     }
 
     fn handoff(&self, wire: &Handoff, at: At<'_>, report: &mut Report<'_>) -> HandoffSpec {
@@ -182,7 +181,7 @@ impl Sinks<'_> {
     }
 
     /// Reports a value that this kind of credential does not have.
-    fn fits(&self, value: Option<ValueName>, at: At<'_>, report: &mut Report<'_>) {
+    pub(super) fn fits(&self, value: Option<ValueName>, at: At<'_>, report: &mut Report<'_>) {
         let of_secret = matches!(value, Some(ValueName::Secret | ValueName::SecretId));
         let of_certificate = matches!(
             value,
@@ -208,7 +207,7 @@ impl Sinks<'_> {
     }
 
     /// Reports a sink that gets nothing of the credential, or a PFX without its password.
-    fn whole(&self, values: &[ValueName], at: At<'_>, report: &mut Report<'_>) {
+    pub(super) fn whole(&self, values: &[ValueName], at: At<'_>, report: &mut Report<'_>) {
         let has = |value| values.contains(&value);
         if has(ValueName::Pfx) && !has(ValueName::PfxPassword) {
             report

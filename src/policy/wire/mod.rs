@@ -7,6 +7,7 @@ use serde_json::json;
 pub(crate) mod policy;
 pub(crate) mod sinks;
 pub(crate) mod tool;
+pub(crate) mod vaults;
 
 /// The JSON schema of a policy file, draft 2020-12, for editors and for our own checks.
 pub fn schema_policy() -> serde_json::Value {
@@ -101,6 +102,7 @@ words! {
     name_rule: crate::model::NameRule = ["forbidden", "optional", "required"];
     purpose: crate::model::Purpose = ["client-auth", "server-auth"];
     key_type: crate::model::KeyType = ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"];
+    kubernetes_type: crate::model::KubernetesType = ["Opaque", "kubernetes.io/tls"];
     mailbox_method: super::MailboxMethod = ["access-policy", "rbac"];
     mode: super::Mode = ["watch", "alert", "rotate"];
     pfx_profile: crate::model::PfxProfile = ["modern", "legacy-3des"];

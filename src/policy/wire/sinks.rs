@@ -5,18 +5,27 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::vaults::KeyVault;
+use super::vaults::Kubernetes;
+use super::vaults::VaultKv;
 use crate::model;
 
 /// Where a credential is delivered to.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "to")]
 pub(crate) enum Deliver {
+    /// A secret or certificate in an Azure key vault of the tenant's cloud.
+    AzureKeyVault(KeyVault),
     /// PFX, PEM, KEY, CER in one directory that is swapped as one unit.
     Files(Files),
     /// A named person carries it to where no interface exists.
     Handoff(Handoff),
+    /// Keys of one secret in a KV version 2 store of HashiCorp Vault or OpenBao.
+    HashicorpVault(VaultKv),
     /// Values inside a JSON file that an application also edits.
     JsonFile(JsonFile),
+    /// Keys of one Kubernetes Secret.
+    Kubernetes(Kubernetes),
 }
 
 /// PFX, PEM, KEY, CER in one directory that is swapped as one unit.
@@ -101,7 +110,7 @@ pub(crate) enum WriteWord {
     Rename,
 }
 
-fn values(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(crate) fn values(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "type": "object", "additionalProperties": super::value(generator) })
 }
 

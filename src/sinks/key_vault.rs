@@ -1,0 +1,217 @@
+//! The sink `azure-key-vault`: a secret, or a certificate by PFX import.
+//!
+//! A vault cannot compare before it writes; every write makes a version, and old ones stay. So we look first: tags say
+//! whether the latest version is ours and which rotation made it. A version of somebody else is left alone.
+
+mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use super::error::Result;
+use super::error::SinkError;
+use super::error::payload_value;
+use super::remote::MARK;
+use super::remote::MARK_CREDENTIAL;
+use super::remote::Remote;
+use super::remote::Writer;
+use super::remote::conflict;
+use super::remote::differs;
+use super::remote::not_sent;
+use crate::http::Method;
+use crate::http::Reply;
+use crate::http::Request;
+use crate::http::Site;
+use crate::model::KeyVaultSpec;
+use crate::model::ValueName;
+use crate::ports::Payload;
+use crate::ports::PortError;
+use crate::ports::Refusal;
+use crate::ports::Sink;
+use crate::secret::Fingerprint;
+use crate::secret::Secret;
+use wire::Bundle;
+use wire::Failed;
+
+/// The version of the interface, which every vault has had for years.
+const API: &str = "7.4";
+
+/// How often a name that is being recovered is looked for, and how far apart.
+const RECOVERY_LOOKS: u32 = 6;
+const RECOVERY_WAIT: SignedDuration = SignedDuration::from_secs(2);
+
+/// One object of a vault.
+#[derive(Debug)]
+pub(super) struct KeyVaultSink {
+    place: String,
+    remote: Arc<Remote>,
+    site: Site,
+    spec: KeyVaultSpec,
+}
+
+impl KeyVaultSink {
+    /// The host is made of the vault's name and the suffix of the tenant's cloud: no policy can send a token elsewhere.
+    pub(super) fn new(spec: &KeyVaultSpec, remote: Arc<Remote>) -> Result<Self, PortError> {
+        let Some(suffix) = &remote.vault_suffix else {
+            let why = "the tenant's cloud has no key vaults: set `vault_suffix` of its custom cloud in everkey.toml";
+            return Err(SinkError::refused(why).into());
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if spec.vault.is_empty() || !spec.vault.chars().chain(spec.name.chars()).all(plain) {
+            return Err(SinkError::refused(format!("`{}` is not a name in a vault", spec.place())).into());
+        }
+        let host = format!("{}.{suffix}", spec.vault);
+        let site = remote.cloud.at(&format!("https://{host}"))?;
+        let kind = if spec.certificate { "certificates" } else { "secrets" };
+        Ok(Self { place: format!("{host}/{kind}/{}", spec.name), remote, site, spec: spec.clone() })
+    }
+
+    /// Path of the object, `deleted` before its kind when it is looked for there.
+    fn path(&self, deleted: &str, tail: &str) -> String {
+        let kind = if self.spec.certificate { "certificates" } else { "secrets" };
+        format!("/{deleted}{kind}/{}{tail}", self.spec.name)
+    }
+
+    /// Sends with a token; when the vault does not accept the token, once more with a new one.
+    async fn send(&self, request: impl Fn() -> Result<Request, PortError> + Send + Sync) -> Result<Reply, PortError> {
+        let tokens = &self.remote.vault_tokens;
+        let signed = |token: Secret| request()?.query("api-version", API).bearer(&token);
+        let reply = self.site.send(signed(tokens.token().await.map_err(not_sent)?)?).await?;
+        if reply.status != 401 {
+            return Ok(reply);
+        }
+        tokens.forget();
+        self.site.send(signed(tokens.token().await.map_err(not_sent)?)?).await
+    }
+
+    /// The latest version; `None` when there is none.
+    async fn latest(&self) -> Result<Option<Bundle>, PortError> {
+        match self.send(|| Ok(Request::get(self.path("", "")))).await?.accept() {
+            Ok(reply) => reply.json().map(Some),
+            Err(PortError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the name is taken by a deleted object. Without the right to look it counts as free: a write will tell.
+    async fn is_deleted(&self) -> Result<bool, PortError> {
+        match self.send(|| Ok(Request::get(self.path("deleted", "")))).await?.accept() {
+            Ok(_) => Ok(true),
+            Err(PortError::Missing(_) | PortError::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn deleted(&self) -> PortError {
+        let message = format!("{} is deleted, and its name is kept for recovery", self.place);
+        PortError::Refused(Refusal { code: "soft-deleted".into(), message, ..Refusal::default() })
+    }
+
+    /// Brings a deleted name back, and looks until it is there.
+    async fn recover(&self) -> Result<Option<Bundle>, PortError> {
+        let path = self.path("deleted", "/recover");
+        self.send(|| Ok(Request::new(Method::POST, path.clone()))).await?.accept()?;
+        for _ in 0..RECOVERY_LOOKS {
+            if let Some(bundle) = self.latest().await? {
+                return Ok(Some(bundle));
+            }
+            self.remote.wait(RECOVERY_WAIT).await;
+        }
+        Err(conflict("being-recovered", format!("{} is being recovered", self.place)))
+    }
+
+    fn writer(&self, latest: Option<&Bundle>) -> Writer {
+        match latest {
+            None => Writer::Nobody,
+            Some(bundle) => match self.remote.generation(bundle.tag(MARK)) {
+                Some(generation) => Writer::Ours(generation),
+                None => Writer::Other,
+            },
+        }
+    }
+
+    async fn put(&self, payload: &Payload) -> Result<(), PortError> {
+        let body = wire::Body::new(&self.spec, payload, self.remote.mark(payload.generation))?;
+        let (method, path) = match self.spec.certificate {
+            true => (Method::POST, self.path("", "/import")),
+            false => (Method::PUT, self.path("", "")),
+        };
+        let reply = self.send(|| body.request(method.clone(), &path)).await?;
+        let failed: Option<Failed> = (reply.status == 409).then(|| reply.json().ok()).flatten();
+        match (reply.accept(), failed) {
+            (Ok(_), _) => Ok(()),
+            (Err(_), Some(failed)) if failed.is("ObjectIsDeletedButRecoverable") => Err(self.deleted()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn expected(&self, payload: &Payload) -> Result<Fingerprint> {
+        match (self.spec.certificate, &payload.certificate) {
+            (true, Some(der)) => Ok(Fingerprint::of(der)),
+            (true, None) => Err(SinkError::refused("the credential has no certificate")),
+            (false, _) => Ok(payload_value(payload, ValueName::Secret)?.fingerprint()),
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for KeyVaultSink {
+    async fn preflight(&self) -> Result<(), PortError> {
+        match self.latest().await? {
+            None if !self.spec.recover_deleted && self.is_deleted().await? => Err(self.deleted()),
+            latest => match self.writer(latest.as_ref()) {
+                Writer::Other if !self.spec.overwrite_foreign => Err(super::remote::foreign(&self.place)),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    async fn write(&self, payload: &Payload) -> Result<Fingerprint, PortError> {
+        let expected = self.expected(payload)?;
+        let mut latest = self.latest().await?;
+        if latest.is_none() && self.spec.recover_deleted && self.is_deleted().await? {
+            latest = self.recover().await?;
+        }
+        let writer = self.writer(latest.as_ref());
+        writer.yields_to(payload.generation, self.spec.overwrite_foreign, &self.place)?;
+        let credential = wire::credential(&self.spec, payload)?;
+        // The same credential again makes no second version: an answer that was lost is no reason to write twice.
+        let there = latest.is_some_and(|bundle| {
+            bundle.tag(MARK_CREDENTIAL) == credential.expose_text()
+                && bundle.fingerprint() == Some(expected.clone())
+                && writer != Writer::Other
+        });
+        if !there {
+            self.put(payload).await?;
+        }
+        match self.fingerprint().await? {
+            Some(found) if found == expected => Ok(found),
+            // A version that somebody else wrote just now is foreign; else the vault's replica is behind.
+            _ => Err(differs(&self.place)),
+        }
+    }
+
+    async fn fingerprint(&self) -> Result<Option<Fingerprint>, PortError> {
+        Ok(self.latest().await?.and_then(|bundle| bundle.fingerprint()))
+    }
+
+    async fn after(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    fn compares(&self) -> bool {
+        false
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+}
+
+/// The credential's end in seconds, as a vault keeps it.
+fn seconds(expires: &Secret) -> Option<i64> {
+    expires.expose_text()?.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}

@@ -1,0 +1,56 @@
+//! What is told of deliveries to vaults and clusters, and where.
+
+use super::diagnostic_cases::Case;
+use super::diagnostic_cases::read;
+use super::diagnostic_cases::run;
+
+/// One of each store.
+const VAULTS: &str = r#"version = 1
+name = "p"
+impact = "New portal leads stop arriving."
+mode = "rotate"
+[app]
+display_name = "Portal"
+[people]
+owner = "ops@contoso.example"
+[[credential]]
+kind = "client-secret"
+[[credential.deliver]]
+to = "azure-key-vault"
+vault = "contoso-apps"
+name = "portal"
+[[credential.deliver]]
+to = "hashicorp-vault"
+address = "https://vault.contoso.example:8200"
+path = "apps/portal"
+values = { client_secret = "secret" }
+token_file = "/run/vault/token"
+[[credential.deliver]]
+to = "kubernetes"
+namespace = "portal"
+name = "portal"
+values = { clientSecret = "secret" }
+"#;
+
+const VAULTS_CASES: &[Case] = &[
+    ("vault = \"contoso-apps\"", "vault = \"contoso.evil.example\"", &["P071 13:9-13:31"]),
+    ("vault = \"contoso-apps\"\n", "", &["P005 11:1-11:23"]),
+    ("name = \"portal\"\n[[", "name = \"no_name\"\n[[", &["P071 14:8-14:17"]),
+    ("https://vault", "http://vault", &["P055 17:11-17:46"]),
+    ("apps/portal", "../sys", &["P071 18:8-18:16"]),
+    ("client_secret = ", "\"client secret\" = ", &["P071 19:12-19:27"]),
+    ("client_secret = \"secret\"", "client_id = \"client_id\"", &["P051 15:1-15:23"]),
+    ("token_file = \"/run/vault/token\"", "", &["P072 15:1-15:23"]),
+    ("/run/vault/token", "run/vault/token", &["P040 20:14-20:31"]),
+    ("namespace = \"portal\"", "namespace = \"Portal\"", &["P071 23:13-23:21"]),
+    ("namespace = ", "type = \"kubernetes.io/tls\"\nnamespace = ", &["P070 23:8-23:27"]),
+    ("namespace = ", "address = \"https://k.contoso.example\"\nnamespace = ", &["P072 23:11-23:38"]),
+    ("[[credential]]", "[[credential]]\nconfirm = { method = \"token-request\" }", &["P025 10:22-10:37"]),
+    ("[[credential]]", "[[credential]]\nconfirm = { method = \"sign-in-report\" }", &[]),
+];
+
+/// Every code that the cases tell.
+pub fn seen() -> Vec<&'static str> {
+    assert!(read(VAULTS).is_empty());
+    run(VAULTS, VAULTS_CASES, read)
+}
