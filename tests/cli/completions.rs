@@ -1,9 +1,12 @@
 //! Expectation 15: completions for five shells, with the names of integrations; and the manual.
 
+use std::path::Path;
 use std::process::Command;
 
+use crate::support::Ran;
 use crate::support::World;
 use crate::support::binary;
+use crate::support::python;
 
 #[test]
 fn five_shells_have_a_script_that_asks_the_binary() {
@@ -48,6 +51,33 @@ fn bash_completes_commands_flags_and_names() {
     assert!(bash(&world, &["everkey", "status", "--with"], &dir).iter().any(|one| one.starts_with("--within")));
     // Nothing to ask: silence, no error in the middle of a line.
     assert!(!bash(&world, &["everkey", "rotate", "rea"], &[]).iter().any(|one| one.contains("reapit")));
+}
+
+/// What fish offers after `line`, asked of a real fish.
+fn fish(world: &World, line: &str) -> Vec<String> {
+    let script = format!("everkey completions fish | source; complete -C {line:?}");
+    let mut command = Command::new("fish");
+    command.args(["--no-config", "-c", &script]).current_dir(world.path()).env_clear();
+    command.env("PATH", format!("{}:/usr/bin:/bin", binary().parent().unwrap().display()));
+    command.env("HOME", world.path()).env("EVERKEY_POLICY", "policies");
+    let output = command.output().expect("this test needs fish");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn fish_and_zsh_complete_commands_and_names() {
+    let world = World::without_emulator();
+    assert_eq!(fish(&world, "everkey rotate rea"), ["reapit-lead-imports"]);
+    assert!(fish(&world, "everkey rot").contains(&"rotate".to_owned()));
+    for (line, completed) in
+        [("everkey rotate rea", "everkey rotate reapit-lead-imports"), ("everkey vali", "everkey validate")]
+    {
+        let mut command = Command::new(python());
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/zsh_complete.py"));
+        command.arg(binary().parent().unwrap()).args([line, completed]).current_dir(world.path());
+        Ran::new(format!("zsh: {line}"), &command.output().unwrap()).exits(0);
+    }
 }
 
 #[test]
