@@ -198,7 +198,7 @@ impl Job<'_> {
         let Some(settings) = self.settings.filter(|settings| settings.tool.seal.is_some()) else { return Ok(false) };
         let (holder, name) = (adopted.holder, adopted.name);
         let slots = adopted.slots();
-        let user = os_user();
+        let user = config::os_user();
         let by = self.args.by.clone().unwrap_or_else(|| user.clone());
         let failed = |error| explain::store(&error);
         let store = assemble::store(settings).await?;
@@ -269,7 +269,7 @@ async fn take_back(cli: &Cli, args: &AdoptArgs, key_id: &str, out: &Output) -> R
                 .why("what is intended is decided: a removal that was sent may still land")
                 .help(format!("everkey history show {}", r.id)));
         }
-        let user = os_user();
+        let user = config::os_user();
         let by = args.by.clone().unwrap_or_else(|| user.clone());
         let now = config::real_now();
         let mut commit = Commit::new(now, by.clone());
@@ -293,10 +293,4 @@ async fn take_back(cli: &Cli, args: &AdoptArgs, key_id: &str, out: &Output) -> R
         "taken_back": {"key_id": key_id.to_ascii_lowercase(), "policy": integration},
     }));
     Ok(OK)
-}
-
-/// The user of this machine who runs everkey, for the history: stated by the system, not by the user.
-fn os_user() -> String {
-    let uid = nix::unistd::getuid();
-    nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| format!("uid {uid}"), |user| user.name)
 }

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use crate::assemble;
+use crate::config;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::AppObserved;
+use crate::model::Entry;
 use crate::model::KeyId;
 use crate::policy::Policy;
+use crate::ports::Commit;
 use crate::ports::Directory;
 use crate::ports::PortError;
 use crate::ports::Store;
@@ -18,13 +21,42 @@ use crate::rotation::tag::Tag;
 use crate::run::explain;
 use crate::store;
 
-/// Refuses to begin with an empty store where that is most likely a mistake; `allowed` is `--new-store`.
+/// Refuses to begin with an empty store where that is most likely a mistake; `allowed` is `--new-store`, and then the
+/// history begins with what was waived.
 pub async fn new_store(context: &Context, allowed: bool) -> Result<(), Error> {
-    let ports = &context.assembled.ports;
-    let store = ports.store.as_ref();
-    if allowed || !is_empty(store).await? {
+    if !is_empty(context.assembled.ports.store.as_ref()).await? {
         return Ok(());
     }
+    match fit_to_begin(context).await {
+        // What cannot be looked at now fails by itself later.
+        Err(error) if allowed && matches!(error.code.as_str(), "T014" | "T015") => waived(context, &error).await,
+        Err(_) if allowed => Ok(()),
+        other => other,
+    }
+}
+
+async fn waived(context: &Context, error: &Error) -> Result<(), Error> {
+    let failed = |error| explain::store(&error);
+    let store = &context.assembled.ports.store;
+    let user = config::os_user();
+    let fence = store.acquire(&config::holder(), config::real_now()).await.map_err(failed)?;
+    let mut commit = Commit::new(context.assembled.ports.clock.now(), user.clone());
+    commit.entries.push(Entry {
+        integration: None,
+        rotation: None,
+        kind: "store".into(),
+        text: format!("began with --new-store although {} ({})", error.what, error.code),
+        body: serde_json::json!({"code": error.code, "why": error.why, "os_user": user}),
+    });
+    let committed = store.commit(fence, commit).await.map_err(failed);
+    store.release(fence).await.map_err(failed)?;
+    committed
+}
+
+/// T015 where it does not last, T014 where another everkey's tags are.
+async fn fit_to_begin(context: &Context) -> Result<(), Error> {
+    let ports = &context.assembled.ports;
+    let store = ports.store.as_ref();
     // An emulator is for trying out: its store may lie anywhere.
     if !context.settings.tenant.emulator {
         let path = assemble::store_path(&context.settings)?;

@@ -339,6 +339,7 @@ fn an_empty_store_where_another_everkey_works_is_refused() {
     run.wait().exits(143);
     let now = world.credentials();
     assert!(now.len() == all.len() + 1 && all.iter().all(|one| now.contains(one)), "{now:?}");
+    assert!(world.history().contains("began with --new-store although"), "{}", world.history());
     // It is no empty store any more: the next thing that is looked at is the plan that is not there.
     world.run(&["apply", "--yes", "no.plan"]).fails(65, "F010", &["no.plan"]);
 }
