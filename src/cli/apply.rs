@@ -289,7 +289,7 @@ impl Job<'_> {
             _ if request.is_some() => "awaiting_certificate",
             None => "current",
             Some(State::Delivered | State::Verified) if !handoffs.is_empty() => "awaiting_handoff",
-            Some(State::Confirmed | State::RetireIntent) => "confirmed",
+            Some(State::Confirmed | State::RetireIntent | State::Trailing) => "confirmed",
             Some(state) => state.step(),
         };
         Ok(json!({
@@ -332,7 +332,7 @@ fn waiting_line(waits: &[Waits]) -> String {
 
 /// Whether its failure is this run's result: before delivery any failure is, for then nothing was finished.
 fn is_stuck(r: &Rotation) -> bool {
-    let delivered = matches!(r.state, State::Delivered | State::Confirmed | State::RetireIntent);
+    let delivered = matches!(r.state, State::Delivered | State::Confirmed | State::RetireIntent | State::Trailing);
     r.failure.as_ref().is_some_and(|failure| !delivered || failure.blocked || failure.count >= GIVE_UP)
 }
 
@@ -348,7 +348,7 @@ fn stuck_error(r: &Rotation) -> Option<Error> {
 /// A rotation that has delivered nothing yet and waits for longer than this run does.
 fn unfinished_error(wait: &Waits) -> Option<Error> {
     let state = wait.rotation.state;
-    let done = matches!(state, State::Delivered | State::Confirmed | State::RetireIntent);
+    let done = matches!(state, State::Delivered | State::Confirmed | State::RetireIntent | State::Trailing);
     match wait.why {
         _ if done || !wait.rotation.is_open() => None,
         Waiting::Backoff => stuck_error(&wait.rotation),

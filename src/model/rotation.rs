@@ -47,6 +47,9 @@ pub enum State {
     Confirmed,
     /// S5/C7: the old ones may be removed, and no longer come back.
     RetireIntent,
+    /// Between S5 and S6: of what it replaces only adopted ones are left, which leave at their own ends. Terminal for I4:
+    /// the slot's next rotation does not wait for them.
+    Trailing,
     /// S6/C8: finished.
     Done,
     /// The old one ended by itself before anybody confirmed; terminal, its expired entries are being removed.
@@ -67,7 +70,7 @@ impl State {
             Self::Attached => "prove",
             Self::Verified => "deliver",
             Self::Delivered => "confirm",
-            Self::Confirmed | Self::RetireIntent | Self::SupersededUnconfirmed => "retire",
+            Self::Confirmed | Self::RetireIntent | Self::SupersededUnconfirmed | Self::Trailing => "retire",
             Self::Done => "done",
         }
     }
@@ -371,7 +374,7 @@ impl Rotation {
 
     /// Whether it counts against "one rotation per slot" (I4).
     pub fn is_open(&self) -> bool {
-        !matches!(self.state, State::Done | State::SupersededUnconfirmed)
+        !matches!(self.state, State::Done | State::SupersededUnconfirmed | State::Trailing)
     }
 
     /// Whether anything is left to do, removals of a superseded rotation included.
@@ -390,9 +393,11 @@ impl Rotation {
         self.confirmations.iter().map(|c| c.at).max()
     }
 
-    /// The latest end among what it replaces: what consumers that never change stop at.
+    /// When the first consumer that never changes stops: the earliest end among what it replaces. What had ended before
+    /// it was planned stops nobody any more, unless there is nothing else.
     pub fn old_end(&self) -> Option<Timestamp> {
-        self.old.iter().filter(|old| !old.replaced).map(|old| old.end).max()
+        let ends = || self.old.iter().filter(|old| !old.replaced).map(|old| old.end);
+        ends().filter(|end| *end > self.planned).min().or_else(|| ends().max())
     }
 
     /// Whether a person has to bring the certificate of an outside CA.
@@ -528,6 +533,8 @@ pub enum Event {
         /// Exactly these.
         key_ids: Vec<KeyId>,
     },
+    /// Only adopted ones are left of what it replaces.
+    OwnGone,
     /// Its adoption was taken back before its removal was intended: it is somebody else's again.
     AdoptionEnded {
         /// Which.

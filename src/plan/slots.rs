@@ -111,11 +111,14 @@ fn adopted(
         (adoption.credential == ListedKind::Certificate) == is_certificate(spec)
             && if named { adoption.slot.as_ref() == Some(&spec.slot) } else { is_first }
     };
+    // The tail of the rotation before may still wait for it.
+    let is_leaving =
+        |adoption: &Adoption| observed.rotations.iter().any(|r| r.old.iter().any(|old| old.key_id == adoption.key_id));
     observed
         .adopted
         .iter()
         .filter(belongs)
-        .filter(|adoption| adoption.end < successor_due)
+        .filter(|adoption| adoption.end < successor_due && !is_leaving(adoption))
         .map(|adoption| OldCredential {
             key_id: adoption.key_id.clone(),
             end: adoption.end,

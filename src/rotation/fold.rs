@@ -1,5 +1,4 @@
-//! What an event makes of a rotation's record. Impossible histories are refused: they mean a damaged journal
-//! or an engine that does what the protocol forbids.
+//! What an event makes of a rotation's record; impossible histories mean a damaged journal or a broken engine.
 
 use jiff::Timestamp;
 
@@ -145,6 +144,7 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::ReceiptVoided { handoff, delivery } => voided(r, handoff, delivery),
         Event::Renewed => renewed(r),
         Event::AdoptionEnded { key_id } => adoption_ended(r, key_id),
+        Event::OwnGone => step(r, &[State::Confirmed, State::RetireIntent], State::Trailing),
         Event::RetireIntended { key_ids } => {
             intend(r, key_ids)?;
             step(r, &[State::Confirmed, State::Delivered, State::Verified], State::RetireIntent)
@@ -388,7 +388,7 @@ fn finish(r: &mut Rotation, at: Timestamp) -> Option<()> {
         return None;
     }
     if r.state != State::SupersededUnconfirmed {
-        step(r, &[State::Confirmed, State::RetireIntent], State::Done)?;
+        step(r, &[State::Confirmed, State::RetireIntent, State::Trailing], State::Done)?;
     }
     r.finished = Some(at);
     Some(())

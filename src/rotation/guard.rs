@@ -99,6 +99,12 @@ pub fn leaves_at_own_end(rotation: &Rotation, old: &OldCredential) -> bool {
         || (old.adopted && rotation.spec.confirm.method != ConfirmMethod::SignInReport)
 }
 
+/// Whether nothing but adopted ones is left to leave: they may take months, and the slot goes on without them.
+pub fn is_own_gone(rotation: &Rotation) -> bool {
+    let mut left = removable(rotation).filter(|old| !old.replaced).peekable();
+    left.peek().is_some() && left.all(|old| old.adopted && leaves_at_own_end(rotation, old))
+}
+
 /// When the next of those that leave at their own end has ended, by its own date.
 pub fn next_own_end(rotation: &Rotation) -> Option<Timestamp> {
     removable(rotation)

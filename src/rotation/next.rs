@@ -162,7 +162,7 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
         State::Delivered => delivered(r, view),
         State::Confirmed => confirmed(r, view),
         State::RetireIntent => settling(r, view),
-        State::SupersededUnconfirmed => tail(r, view),
+        State::SupersededUnconfirmed | State::Trailing => tail(r, view),
         State::Done => Next::Finished,
     }
 }
@@ -407,6 +407,9 @@ fn confirmed(r: &Rotation, view: &View<'_>) -> Next {
         return Next::Record(Event::RetireIntended { key_ids: expired });
     }
     if !by_overlap {
+        if guard::is_own_gone(r) {
+            return Next::Record(Event::OwnGone);
+        }
         return match guard::next_own_end(r) {
             Some(end) => Next::Wait(Some(later(end, now)), Waiting::Overlap),
             // Only values that were replaced before anybody confirmed are left: carried over to the next rotation.
@@ -440,12 +443,15 @@ fn settling(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(end) = guard::next_own_end(r)
         && r.removals.iter().all(|removal| removal.is_settled(SETTLE))
     {
+        if guard::is_own_gone(r) {
+            return Next::Record(Event::OwnGone);
+        }
         return Next::Wait(Some(later(end, view.clocks.local)), Waiting::Overlap);
     }
     finish_or_settle(r, view)
 }
 
-/// The tail of a superseded rotation: what ended by both clocks leaves, and nothing else.
+/// The tail of a rotation that is over for its slot: what ended by both clocks leaves, and nothing else.
 fn tail(r: &Rotation, view: &View<'_>) -> Next {
     let expired = guard::expired(r, view.clocks, view.rules);
     if !expired.is_empty() {

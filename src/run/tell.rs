@@ -315,7 +315,7 @@ fn situation(
                 (None, Some(end)) => (Situation::Superseded { at: end.max(r.finished.unwrap_or(end)) }, Some(end)),
             }
         }
-        State::Confirmed | State::RetireIntent | State::Done => {
+        State::Confirmed | State::RetireIntent | State::Trailing | State::Done => {
             let at = r.confirmed_at().unwrap_or(r.planned);
             if in_use.is_some_and(|end| end <= now) {
                 return (Situation::Expired, in_use);

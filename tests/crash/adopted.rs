@@ -6,6 +6,8 @@ use everkey::emulator::directory::NewPassword;
 use everkey::model::Adoption;
 use everkey::model::KeyId;
 use everkey::model::ListedKind;
+use everkey::model::Rotation;
+use everkey::model::State;
 use everkey::ports::Commit;
 use everkey::ports::Mark;
 use everkey::rotation::Rules;
@@ -18,6 +20,8 @@ use crate::faults::settle;
 use crate::foreign;
 use crate::kinds::Kind;
 use crate::lab::Lab;
+use crate::lost::ours;
+use crate::lost::taken_away;
 use crate::process::Process;
 use crate::world::World;
 
@@ -78,6 +82,15 @@ async fn an_adopted_secret_leaves_after_its_own_end_and_its_neighbour_stays() {
     assert_eq!(rotation.removals.len(), 1, "only ours left with the overlap");
     assert!(listed(&world, &adopted));
 
+    // Meanwhile the slot goes on: what vanishes is replaced at once, not in a month.
+    assert_eq!(rotation.state, State::Trailing);
+    let (key_id, _) = ours(&world, &[&adopted, &neighbour]);
+    world.jump(world.clock.now() + SignedDuration::from_hours(3));
+    taken_away(&world, &key_id);
+    world.recover(Rules::default(), 3).await;
+    let last = world.rotations().await.pop().unwrap();
+    assert_eq!((last.reason.as_str(), last.old.iter().filter(|old| old.adopted).count()), ("credential_vanished", 0));
+
     world.jump(end - SignedDuration::from_mins(1));
     world.visit().await;
     assert!(listed(&world, &adopted), "a minute before its end");
@@ -88,7 +101,7 @@ async fn an_adopted_secret_leaves_after_its_own_end_and_its_neighbour_stays() {
     }
     assert!(!listed(&world, &adopted), "past its end and the margin");
     assert!(listed(&world, &neighbour), "the same date, but nobody adopted it");
-    assert!(world.rotations().await.pop().unwrap().is_finished());
+    assert!(world.rotations().await.iter().all(Rotation::is_finished));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! in a day.
 
 use everkey::clock::Clock as _;
+use everkey::model::KeyId;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -16,18 +17,19 @@ use crate::lab::Lab;
 use crate::world::Ended;
 use crate::world::World;
 
-/// Key id and entry of everkey's one credential on the application.
-fn ours(world: &World) -> (String, Listed) {
+/// Key id and entry of everkey's one credential on the application, beside what a test put there.
+pub fn ours(world: &World, others: &[&KeyId]) -> (String, Listed) {
     let seeded = world.outside.seen().foreign.clone();
     let all = foreign::listed(&world.lab.emulator, &world.app());
-    let mut ours = all.into_iter().filter(|(key_id, _)| !seeded.contains_key(key_id));
+    let theirs = |key_id: &String| seeded.contains_key(key_id) || others.iter().any(|other| other.0 == *key_id);
+    let mut ours = all.into_iter().filter(|(key_id, _)| !theirs(key_id));
     let one = ours.next().unwrap();
     assert!(ours.next().is_none(), "one credential of ours");
     one
 }
 
 /// Somebody removes it; what the consumers meet until everkey acts is theirs.
-fn taken_away(world: &World, key_id: &str) {
+pub fn taken_away(world: &World, key_id: &str) {
     let holder: Uuid = world.app().object_id.as_str().parse().unwrap();
     let key_id: Uuid = key_id.parse().unwrap();
     world.lab.emulator.with_directory(|directory, now| {
@@ -41,12 +43,12 @@ async fn a_certificate_that_somebody_removed_comes_back() {
     for kind in [Kind::AddKey, Kind::Patch] {
         let lab = Lab::start().await;
         let world = issued(&lab, kind).await;
-        let (key_id, before) = ours(&world);
+        let (key_id, before) = ours(&world, &[]);
         world.jump(world.clock.now() + SignedDuration::from_hours(3));
         taken_away(&world, &key_id);
         world.visit().await;
         settle(&world).await;
-        let (_, after) = ours(&world);
+        let (_, after) = ours(&world, &[]);
         assert_eq!(after.content, before.content, "{kind:?}: the same certificate");
         world.outside.seen().violations.clear();
         assert_eq!(world.verdict().await, Vec::<String>::new(), "{kind:?}");
@@ -57,12 +59,12 @@ async fn a_certificate_that_somebody_removed_comes_back() {
 async fn a_secret_that_somebody_removed_is_replaced() {
     let lab = Lab::start().await;
     let world = issued(&lab, Kind::Secret).await;
-    let (key_id, _) = ours(&world);
+    let (key_id, _) = ours(&world, &[]);
     world.jump(world.clock.now() + SignedDuration::from_hours(3));
     taken_away(&world, &key_id);
     world.recover(Rules::default(), 2).await;
     settle(&world).await;
-    let (now, _) = ours(&world);
+    let (now, _) = ours(&world, &[]);
     assert_ne!(now, key_id);
     let last = world.rotations().await.pop().unwrap();
     assert_eq!(last.reason, "credential_vanished");

@@ -8,7 +8,7 @@ use crate::model::*;
 use crate::rotation::after;
 use crate::rotation::fold::event_name;
 
-const ALL: [State; 14] = [
+const ALL: [State; 15] = [
     State::Planned,
     State::Ready,
     State::Keyed,
@@ -23,6 +23,7 @@ const ALL: [State; 14] = [
     State::RetireIntent,
     State::Done,
     State::SupersededUnconfirmed,
+    State::Trailing,
 ];
 
 /// A record as it stands in `state`.
@@ -35,7 +36,8 @@ fn standing(state: State) -> Rotation {
     };
     let gone =
         Removal { key_id: "old".into(), sent: Some(at(200)), looked: Some(at(202)), absent: Some((at(201), at(202))) };
-    let leaves = matches!(state, State::RetireIntent | State::SupersededUnconfirmed | State::Done);
+    let over = matches!(state, State::Trailing | State::SupersededUnconfirmed | State::Done);
+    let leaves = over || state == State::RetireIntent;
     let begun = matches!(outcome, Some(Outcome::Saved) | Some(Outcome::Open)) && state != State::Intent;
     Rotation {
         state,
@@ -70,6 +72,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         RetireIntent,
         Done,
         SupersededUnconfirmed,
+        Trailing,
     ];
     let problem = Problem { code: "G010".into(), summary: "no".into(), fix: None, request_id: None };
     let old = || vec![KeyId::from("old")];
@@ -102,19 +105,25 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::ReceiptVoided { handoff: "h-1".into(), delivery: delivery("file", at(3)) }, Vec::new()),
         (Event::Renewed, to(&[Verified, Delivered, Confirmed], Planned)),
         (Event::AdoptionEnded { key_id: "theirs".into() }, anywhere.clone()),
+        (Event::OwnGone, to(&[Confirmed, RetireIntent], Trailing)),
         // What everkey made is nobody's to take back.
         (Event::AdoptionEnded { key_id: "old".into() }, Vec::new()),
         (Event::RetireIntended { key_ids: old() }, to(&[Verified, Delivered, Confirmed], RetireIntent)),
         (Event::ExpiredIntended { key_ids: old() }, anywhere.clone()),
-        (Event::RemovalSent { key_id: "old".into() }, stay(&[RetireIntent, Done, SupersededUnconfirmed])),
+        (Event::RemovalSent { key_id: "old".into() }, stay(&[RetireIntent, Done, SupersededUnconfirmed, Trailing])),
         (
             Event::RemovalSeen { key_id: "old".into(), present: false },
-            stay(&[RetireIntent, Done, SupersededUnconfirmed]),
+            stay(&[RetireIntent, Done, SupersededUnconfirmed, Trailing]),
         ),
         (Event::Superseded, to(&[Verified, Delivered], SupersededUnconfirmed)),
         (
             Event::Finished,
-            vec![(Confirmed, Done), (RetireIntent, Done), (SupersededUnconfirmed, SupersededUnconfirmed)],
+            vec![
+                (Confirmed, Done),
+                (RetireIntent, Done),
+                (SupersededUnconfirmed, SupersededUnconfirmed),
+                (Trailing, Done),
+            ],
         ),
         (Event::Failed { problem, retry_at: at(9), blocked: false }, anywhere),
     ]

@@ -262,6 +262,9 @@ fn what_was_adopted_leaves_at_its_own_end_and_not_with_the_overlap() {
         Removal { key_id: "old".into(), sent: Some(at(171)), looked: Some(at(172)), absent: Some((at(171), at(172))) };
     gone.removals = vec![removal];
     let end = at(1000) + MARGIN;
+    assert_eq!(next(&gone, &see(at(200))), Next::Record(Event::OwnGone), "the slot goes on without it");
+    let gone = Rotation { state: State::Trailing, ..gone };
+    assert!(!gone.is_open());
     assert_eq!(next(&gone, &see(at(200))), Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap));
     let expired = Next::Record(Event::ExpiredIntended { key_ids: theirs.to_vec() });
     assert_ne!(next(&gone, &see(end)), expired, "at the very end of the margin");
@@ -270,7 +273,7 @@ fn what_was_adopted_leaves_at_its_own_end_and_not_with_the_overlap() {
     // Alone, it is all that the rotation waits for.
     let mut alone = r;
     alone.old.remove(0);
-    assert_eq!(next(&alone, &see(at(171))), Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap));
+    assert_eq!(next(&alone, &see(at(171))), Next::Record(Event::OwnGone));
     let intended = Next::Record(Event::RetireIntended { key_ids: theirs.to_vec() });
     assert_eq!(next(&alone, &see(end + mins(1))), intended);
 
@@ -290,4 +293,21 @@ fn an_adoption_that_was_taken_back_is_noticed_before_anything_else_happens() {
     intended.removals = vec![Removal { key_id: "theirs".into(), sent: None, looked: None, absent: None }];
     let remove = Next::Do(Action::Remove("theirs".into()));
     assert_eq!(next(&intended, &view(at(1002))), remove, "too late: it is decided");
+}
+
+#[test]
+fn the_first_end_is_the_one_that_counts() {
+    let mut r = planned();
+    let own = r.old[0].end;
+    let with = |end, r: &mut Rotation| {
+        r.old.push(OldCredential { key_id: "theirs".into(), end, adopted: true, ..planned().old[0].clone() });
+    };
+    with(at(24 * 200), &mut r);
+    assert_eq!(r.old_end(), Some(own), "ours first");
+    with(at(24 * 10), &mut r);
+    assert_eq!(r.old_end(), Some(at(24 * 10)), "theirs first: a freeze must yield to it");
+    with(at(-24), &mut r);
+    assert_eq!(r.old_end(), Some(at(24 * 10)), "what had ended stops nobody any more");
+    r.old.retain(|old| old.end < at(0));
+    assert_eq!(r.old_end(), Some(at(-24)));
 }
