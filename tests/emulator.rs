@@ -23,3 +23,5 @@ mod hostile;
 mod mail;
 #[path = "emulator/persistence.rs"]
 mod persistence;
+#[path = "emulator/refusals.rs"]
+mod refusals;

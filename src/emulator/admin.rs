@@ -21,6 +21,13 @@ struct Own {
     owner: uuid::Uuid,
 }
 
+/// Lets Conditional Access refuse an application, or no longer.
+#[derive(serde::Deserialize)]
+struct Block {
+    client_id: uuid::Uuid,
+    blocked: bool,
+}
+
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {
@@ -39,6 +46,14 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             Ok(seed) => sow(tenant, seed, call),
             Err(error) => refused(error),
         },
+        (&Method::POST, "block") => read::<Block>(call).map_or_else(refused, |block| {
+            if block.blocked {
+                tenant.blocked.insert(block.client_id);
+            } else {
+                tenant.blocked.remove(&block.client_id);
+            }
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
         (&Method::POST, "own") => match read::<Own>(call) {
             Ok(own) => match tenant.directory.add_owner(own.object, own.owner) {
                 Ok(()) => Reply::empty(StatusCode::NO_CONTENT),

@@ -1,9 +1,12 @@
 //! The emulated service without its socket: one tenant, its quirks, and which part answers a request.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::admin;
 use super::call::Call;
@@ -21,6 +24,8 @@ use super::quirks::Quirks;
 
 /// Everything that a request can see or change. It lives behind one lock.
 pub struct Tenant {
+    /// Client ids that Conditional Access for workload identities refuses.
+    pub blocked: BTreeSet<Uuid>,
     /// The delta tokens given.
     pub deltas: graph::Deltas,
     /// The tenant's objects.
@@ -46,6 +51,7 @@ impl Tenant {
     /// A tenant around `directory`.
     pub fn new(directory: Directory, signer: Signer, quirks: Quirks, port: u16, manual_clock: bool) -> Self {
         Self {
+            blocked: BTreeSet::new(),
             delayed: Vec::new(),
             deltas: graph::Deltas::default(),
             directory,

@@ -180,6 +180,18 @@ fn a_drill_that_meets_faults_cleans_up() {
     world.run(&["drill", NAME, "--yes"]).exits(0).says("of an earlier drill removed");
     assert_eq!(world.credentials(), before);
 
+    // Conditional Access refuses: said, and cleaned up.
+    let state = world.state();
+    let apps = state["applications"].as_object().unwrap();
+    let app = apps.values().find(|app| app["displayName"] == "ROGER365.io Azure Entra replicator").unwrap();
+    let block = |blocked: bool| {
+        world.admin(Method::POST, "block", &json!({"client_id": app["appId"], "blocked": blocked}));
+    };
+    block(true);
+    world.run(&["drill", NAME, "--yes"]).fails(77, "A020", &["AADSTS53003"]);
+    assert_eq!(world.credentials(), before);
+    block(false);
+
     // Without the right: what is missing is named.
     let operator = world.guide()["operator"]["client_id"].as_str().unwrap().to_owned();
     let principals = world.graph(Method::GET, "/servicePrincipals?$top=999", &Value::Null);

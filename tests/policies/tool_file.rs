@@ -113,7 +113,7 @@ fn every_key_of_the_contract_is_read() {
     let certificate = PathBuf::from("/etc/everkey/emu/operator.pem");
     assert_eq!(
         emulator.auth,
-        Auth::Certificate { certificate: certificate.clone(), key: SecretSource::File(certificate) }
+        Auth::Certificate { certificate: certificate.clone(), key: SecretSource::File(certificate), password: None }
     );
     let Cloud::Custom { login_url, ca_file, .. } = &emulator.cloud else { panic!("custom") };
     assert_eq!(
