@@ -150,6 +150,19 @@ fn a_drill_adds_uses_removes_and_leaves_everything_as_it_was() {
     world.run(&["drill", "lexzur-email-engine", "--yes"]).fails(1, "R061", &[]);
     assert_eq!(world.credentials(), full);
     World::new().run(&["drill", NAME, "--yes"]).fails(1, "R060", &[]);
+
+    // An application that is only named, and not rotated: it has to be able to sign in.
+    let app = world.graph(Method::POST, "/applications", &json!({"displayName": "Playground"}));
+    let client = app["appId"].as_str().unwrap();
+    let policy = format!(
+        "version = 1\nname = \"playground\"\ntitle = \"Playground\"\nmode = \"alert\"\n\n[app]\napp_id = \"{client}\"\n\n\
+         [people]\nowner = \"platform@contoso.example\"\n"
+    );
+    std::fs::write(world.policy("playground"), policy).unwrap();
+    world.run(&["drill", "playground", "--yes"]).fails(1, "R066", &[client]);
+    world.graph(Method::POST, "/servicePrincipals", &json!({"appId": client}));
+    world.run(&["drill", "playground", "--yes"]).exits(0).says("Passed.");
+    assert!(world.throw_away().iter().all(|name| name.contains("zzzzzz")), "only the stranger's is left");
 }
 
 #[test]
