@@ -31,6 +31,8 @@ mod persistence;
 mod policies;
 #[path = "emulator/queries.rs"]
 mod queries;
+#[path = "emulator/refusals.rs"]
+mod refusals;
 #[path = "emulator/send_mail.rs"]
 mod send_mail;
 #[path = "emulator/standing.rs"]

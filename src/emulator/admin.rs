@@ -24,6 +24,13 @@ struct Own {
     owner: uuid::Uuid,
 }
 
+/// Lets Conditional Access refuse an application, or no longer.
+#[derive(serde::Deserialize)]
+struct Block {
+    client_id: uuid::Uuid,
+    blocked: bool,
+}
+
 /// Gives a service principal rights in a key vault, as an administrator would.
 #[derive(serde::Deserialize)]
 struct Grant {
@@ -40,6 +47,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "mails", "mails sent through Graph"),
     ("GET", "quirks", "how the service misbehaves"),
     ("GET", "state", "the tenant; secrets as salted hashes and hints"),
+    ("POST", "block", "Conditional Access refuses an application, or no longer"),
     ("POST", "faults", "the next requests that match fail in one way"),
     ("POST", "own", "makes somebody an owner"),
     ("POST", "quirks", "changes how the service misbehaves"),
@@ -90,6 +98,14 @@ pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
             Ok(seed) => sow(tenant, seed, call),
             Err(error) => refused(error),
         },
+        (&Method::POST, "block") => read::<Block>(call).map_or_else(refused, |block| {
+            if block.blocked {
+                tenant.blocked.insert(block.client_id);
+            } else {
+                tenant.blocked.remove(&block.client_id);
+            }
+            Reply::empty(StatusCode::NO_CONTENT)
+        }),
         (&Method::POST, "own") => match read::<Own>(call) {
             Ok(own) => match tenant.directory.add_owner(own.object, own.owner) {
                 Ok(()) => Reply::empty(StatusCode::NO_CONTENT),

@@ -1,5 +1,6 @@
 //! The emulated service without its socket: one tenant, its quirks, and which part answers a request.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -9,6 +10,7 @@ use axum::http::StatusCode;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::admin;
 use super::call::Call;
@@ -37,6 +39,8 @@ const MAILS_KEPT: usize = 1000;
 
 /// Everything that a request can see or change. It lives behind one lock.
 pub struct Tenant {
+    /// Client ids that Conditional Access for workload identities refuses.
+    pub blocked: BTreeSet<Uuid>,
     /// The delta tokens given.
     pub deltas: graph::Deltas,
     /// The tenant's objects.
@@ -69,6 +73,7 @@ impl Tenant {
     /// A tenant around `directory`.
     pub fn new(directory: Directory, signer: Signer, quirks: Quirks, port: u16, manual_clock: bool) -> Self {
         Self {
+            blocked: BTreeSet::new(),
             delayed: Vec::new(),
             deltas: graph::Deltas::default(),
             directory,

@@ -53,12 +53,20 @@ impl Cloud {
 mod tests {
     use super::*;
 
+    /// The table of `entra-contract.md` 1.7.
     #[test]
-    fn each_named_cloud_has_hosts_of_its_own() {
-        let graphs: std::collections::BTreeSet<_> = ["china", "public", "usgov", "usgov-dod"]
-            .map(|name| Cloud::named(name).unwrap().endpoints().graph_url)
-            .into();
-        assert_eq!(graphs.len(), 4);
+    fn each_named_cloud_is_where_it_should_be() {
+        for (name, login, graph) in [
+            ("public", "login.microsoftonline.com", "graph.microsoft.com"),
+            ("usgov", "login.microsoftonline.us", "graph.microsoft.us"),
+            ("usgov-dod", "login.microsoftonline.us", "dod-graph.microsoft.us"),
+            ("china", "login.chinacloudapi.cn", "microsoftgraph.chinacloudapi.cn"),
+        ] {
+            let found = Cloud::named(name).unwrap().endpoints();
+            assert_eq!(found.login_url, format!("https://{login}"));
+            // Tokens are asked for `<graph_url>/.default`: the scope carries the national host.
+            assert_eq!(found.graph_url, format!("https://{graph}"));
+        }
         assert_eq!(Cloud::named("custom"), None);
     }
 

@@ -164,3 +164,95 @@ impl TokenSource for ManagedIdentity {
         self.cache.forget();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Jumps to whatever instant is waited for.
+    struct Jumping(Mutex<Timestamp>);
+
+    #[async_trait]
+    impl Clock for Jumping {
+        fn now(&self) -> Timestamp {
+            *self.0.lock().unwrap()
+        }
+
+        async fn sleep_until(&self, until: Timestamp) {
+            *self.0.lock().unwrap() = until;
+        }
+    }
+
+    /// Answers every request so; what came of asking it, how often it was asked, and how long was waited.
+    async fn asked(answer: &'static str) -> (Result<Secret, PortError>, usize, SignedDuration) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&requests);
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                *counted.lock().unwrap() += 1;
+                let mut request = [0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                let text = String::from_utf8_lossy(&request[..read]).to_ascii_lowercase();
+                assert!(text.contains("metadata: true") && !text.contains("authorization"), "{text}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let clock = Arc::new(Jumping(Mutex::new(Timestamp::UNIX_EPOCH)));
+        let source = ManagedIdentity::new(Endpoint::Imds(address), None, "https://graph.microsoft.com/", clock.clone());
+        let token = source.unwrap().token().await;
+        server.abort();
+        let number = *requests.lock().unwrap();
+        (token, number, clock.now().duration_since(Timestamp::UNIX_EPOCH))
+    }
+
+    #[tokio::test]
+    async fn what_may_pass_is_tried_again_and_not_for_ever() {
+        let secs = SignedDuration::from_secs;
+        let (token, number, waited) =
+            asked("HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+        assert!(matches!(token, Err(PortError::Denied(refusal)) if refusal.code == REFUSED));
+        assert_eq!((number, waited), (6, secs(75)), "IMDS may be updated for 70 s");
+        for head in ["404 Not Found", "429 Too Many Requests", "503 Service Unavailable"] {
+            let answer: &'static str = Box::leak(
+                format!("HTTP/1.1 {head}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").into_boxed_str(),
+            );
+            let (token, number, waited) = asked(answer).await;
+            assert!(token.is_err());
+            assert_eq!((number, waited), (6, secs(24)), "{head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_identity_is_told_at_once_and_no_redirect_is_followed() {
+        let body = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
+        let answer =
+            format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let (token, number, _) = asked(Box::leak(answer.into_boxed_str())).await;
+        assert!(
+            matches!(token, Err(PortError::Denied(refusal)) if refusal.code == NONE && refusal.message == "Identity not found")
+        );
+        assert_eq!(number, 1);
+        let away =
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let (token, number, _) = asked(away).await;
+        assert!(token.is_err() && number == 1, "{token:?}");
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_token_is_read_in_both_forms() {
+        for body in [r#"{"access_token":"t","expires_in":"3599"}"#, r#"{"access_token":"t","expires_on":"3599"}"#] {
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let (token, ..) = asked(Box::leak(answer.into_boxed_str())).await;
+            assert_eq!(token.unwrap().expose_text(), Some("t"));
+        }
+    }
+}

@@ -94,7 +94,7 @@ impl Engine {
     /// Drills `app` for `integration`. The outcome is in the history, whatever it is.
     ///
     /// # Errors
-    /// What ended the drill before anything was made: `R061`, `R065`; a stop, after cleaning up.
+    /// What ended the drill before anything was made: `R061`, `R065`, `R066`; a stop, after cleaning up.
     pub async fn drill(
         &self,
         integration: &IntegrationName,
@@ -115,6 +115,12 @@ impl Engine {
                 let what = "both client secrets that this kind of application may have are taken";
                 return Err(Error::new(Class::Failed, "R061", format!("no room for a drill: {what}"))
                     .help("drill an application of your own instead, or remove the secret that nobody uses")
+                    .into());
+            }
+            Ok(_) if !self.can_sign_in(app).await => {
+                let what = "the application has no service principal in this tenant: nobody can sign in as it";
+                return Err(Error::new(Class::Failed, "R066", what)
+                    .help(format!("az ad sp create --id {}", app.client_id))
                     .into());
             }
             Ok(read) => {
@@ -191,6 +197,11 @@ impl Engine {
             }
         }
         Ok(told)
+    }
+
+    /// Whether there is a service principal; not known is not absent.
+    async fn can_sign_in(&self, app: &AppRef) -> bool {
+        !matches!(self.ports.directory.principal(&app.client_id).await, Ok(None))
     }
 
     /// Between an intent and its outcome, or between two removals, nobody else adds or removes anything.

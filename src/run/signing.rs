@@ -89,6 +89,12 @@ pub const SIGNING: &[(&str, &str, &str, &str)] = &[
         "Run `everkey apply`, then the drill.",
     ),
     (
+        "R066",
+        "the application has no service principal",
+        "Without one (an enterprise application) nobody signs in as it in this tenant. Nothing was changed.",
+        "az ad sp create --id CLIENT-ID, or let `everkey apply` provision the application.",
+    ),
+    (
         "U040",
         "no credential to sign in with",
         "`everkey token` signs in with what everkey made, and it made nothing for this integration yet.",

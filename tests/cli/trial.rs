@@ -150,6 +150,19 @@ fn a_drill_adds_uses_removes_and_leaves_everything_as_it_was() {
     world.run(&["drill", "lexzur-email-engine", "--yes"]).fails(1, "R061", &[]);
     assert_eq!(world.credentials(), full);
     World::new().run(&["drill", NAME, "--yes"]).fails(1, "R060", &[]);
+
+    // An application that is only named, and not rotated: it has to be able to sign in.
+    let app = world.graph(Method::POST, "/applications", &json!({"displayName": "Playground"}));
+    let client = app["appId"].as_str().unwrap();
+    let policy = format!(
+        "version = 1\nname = \"playground\"\ntitle = \"Playground\"\nmode = \"alert\"\n\n[app]\napp_id = \"{client}\"\n\n\
+         [people]\nowner = \"platform@contoso.example\"\n"
+    );
+    std::fs::write(world.policy("playground"), policy).unwrap();
+    world.run(&["drill", "playground", "--yes"]).fails(1, "R066", &[client]);
+    world.graph(Method::POST, "/servicePrincipals", &json!({"appId": client}));
+    world.run(&["drill", "playground", "--yes"]).exits(0).says("Passed.");
+    assert!(world.throw_away().iter().all(|name| name.contains("zzzzzz")), "only the stranger's is left");
 }
 
 #[test]
@@ -179,6 +192,18 @@ fn a_drill_that_meets_faults_cleans_up() {
     world.admin(Method::DELETE, "faults", &Value::Null);
     world.run(&["drill", NAME, "--yes"]).exits(0).says("of an earlier drill removed");
     assert_eq!(world.credentials(), before);
+
+    // Conditional Access refuses: said, and cleaned up.
+    let state = world.state();
+    let apps = state["applications"].as_object().unwrap();
+    let app = apps.values().find(|app| app["displayName"] == "ROGER365.io Azure Entra replicator").unwrap();
+    let block = |blocked: bool| {
+        world.admin(Method::POST, "block", &json!({"client_id": app["appId"], "blocked": blocked}));
+    };
+    block(true);
+    world.run(&["drill", NAME, "--yes"]).fails(77, "A020", &["AADSTS53003"]);
+    assert_eq!(world.credentials(), before);
+    block(false);
 
     // Without the right: what is missing is named.
     let operator = world.guide()["operator"]["client_id"].as_str().unwrap().to_owned();

@@ -52,6 +52,12 @@ pub(super) fn issue(tenant: &mut Tenant, call: &Call, named: &str, version: Vers
     if !enabled {
         return Err(AadSts::new(7_000_112, format!("Application '{app_id}' is disabled.")));
     }
+    if tenant.blocked.contains(&app_id) {
+        return Err(AadSts::new(
+            53_003,
+            "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+        ));
+    }
     let resource = resources::resolve(tenant, &audience).ok_or_else(|| {
         AadSts::new(
             500_011,
