@@ -5,6 +5,7 @@ mod reading;
 mod signers;
 mod vaults;
 
+pub use identity::workload_claims;
 pub use reading::Reading;
 pub use reading::graph;
 pub use reading::reading;
@@ -18,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::config;
 use crate::config::Settings;
 use crate::entra::Cloud as EntraCloud;
+use crate::entra::EXCHANGE_AUDIENCE;
 use crate::entra::Endpoints;
 use crate::entra::Entra;
 use crate::entra::EntraOptions;
@@ -130,6 +132,8 @@ pub struct Online {
     pub clock: Arc<dyn Clock>,
     /// Graph.
     pub directory: Arc<dyn crate::ports::Directory>,
+    /// Audience that a workload's token needs in this cloud.
+    pub exchange_audience: String,
     /// Base of the sign-in pages.
     pub login_url: String,
     /// everkey's own token.
@@ -149,7 +153,8 @@ pub async fn online(settings: &Settings, patience: Patience) -> Result<Online> {
     let connected = connect(settings, &client, &endpoints, Arc::clone(&clock), patience)?;
     let sinks = Arc::new(vaults::sinks(settings, &client, &endpoints, Arc::clone(&clock), None)?);
     let (directory, tokens) = (connected.graph, connected.tokens);
-    Ok(Online { clock, directory, login_url: endpoints.login_url, sinks, tokens })
+    let Endpoints { login_url, exchange_audience, .. } = endpoints;
+    Ok(Online { clock, directory, exchange_audience, login_url, sinks, tokens })
 }
 
 /// The https client of a tenant.
@@ -224,9 +229,12 @@ fn connect(
 fn endpoints(cloud: &Cloud) -> Endpoints {
     match cloud {
         Cloud::China => EntraCloud::China.endpoints(),
-        Cloud::Custom { login_url, graph_url, .. } => {
-            Endpoints { login_url: login_url.clone(), graph_url: graph_url.clone() }
-        }
+        Cloud::Custom { login_url, graph_url, vault_suffix, .. } => Endpoints {
+            login_url: login_url.clone(),
+            graph_url: graph_url.clone(),
+            vault_suffix: vault_suffix.clone(),
+            exchange_audience: EXCHANGE_AUDIENCE.to_owned(),
+        },
         Cloud::Public => EntraCloud::Public.endpoints(),
         Cloud::Usgov => EntraCloud::UsGov.endpoints(),
         Cloud::UsgovDod => EntraCloud::UsGovDod.endpoints(),

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::model::Acknowledgement;
+use crate::model::AppLimits;
 use crate::model::AppObserved;
 use crate::model::AppRef;
 use crate::model::AppSpec;
@@ -78,6 +79,8 @@ pub enum PortError {
     Throttled {
         /// How long the far side asked to wait.
         retry_after: Option<SignedDuration>,
+        /// The call's id, for whoever asks the far side about it.
+        request_id: Option<String>,
     },
     /// No connection was made: not sent, so not applied.
     #[error("cannot reach {place}: {why}")]
@@ -94,10 +97,23 @@ pub enum PortError {
         place: String,
         /// Why.
         why: String,
+        /// The call's id, for whoever asks the far side about it.
+        request_id: Option<String>,
     },
 }
 
 impl PortError {
+    /// The id of the call: the far side's own, or the one that it was sent with.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Conflict(refusal) | Self::Denied(refusal) | Self::Missing(refusal) | Self::Refused(refusal) => {
+                refusal.request_id.as_deref()
+            }
+            Self::Throttled { request_id, .. } | Self::Unsure { request_id, .. } => request_id.as_deref(),
+            Self::Local(_) | Self::Unreachable { .. } => None,
+        }
+    }
+
     /// The refusal, where the far side gave one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -238,6 +254,12 @@ pub trait Directory: Send + Sync {
     /// Object ids of the owners of an application.
     async fn owners(&self, _app: &ObjectId) -> Result<Vec<ObjectId>, PortError> {
         Err(PortError::Refused(Refusal { code: "NoOwners".into(), ..Refusal::default() }))
+    }
+
+    /// What the tenant's app management policies restrict on `app`, or on an application that is made at `now`. An
+    /// error means "unknown", never "allowed": the right may be missing.
+    async fn app_limits(&self, _app: Option<&ObjectId>, _now: Timestamp) -> Result<AppLimits, PortError> {
+        Err(PortError::Refused(Refusal { code: "NoPolicies".into(), ..Refusal::default() }))
     }
 
     /// The beta sign-in report of the whole tenant. An error means "unknown", never "quiet": the right, the licence

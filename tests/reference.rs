@@ -83,7 +83,7 @@ fn retries() {
     let refusal = Refusal::default;
     let outcomes = [
         ("no connection", "no", PortError::Unreachable { place: place(), why: String::new() }),
-        ("429", "no", PortError::Throttled { retry_after: None }),
+        ("429", "no", PortError::Throttled { retry_after: None, request_id: None }),
         ("401 twice, 403", "no", PortError::Denied(refusal())),
         ("404", "no", PortError::Missing(refusal())),
         ("409, 412", "no", PortError::Conflict(refusal())),
@@ -91,7 +91,7 @@ fn retries() {
         (
             "408, 5xx, 3xx, reset, timeout, an answer cut short, too long or unreadable",
             "perhaps",
-            PortError::Unsure { place: place(), why: String::new() },
+            PortError::Unsure { place: place(), why: String::new(), request_id: None },
         ),
         ("a fault of this machine", "no", PortError::Local(String::new())),
     ];

@@ -13,10 +13,12 @@ use crate::entra::ManagedEndpoint;
 use crate::entra::ManagedIdentity;
 use crate::entra::OwnSignIn;
 use crate::entra::Workload;
+use crate::entra::claims;
 use crate::error::Class;
 use crate::error::Error;
 use crate::error::Result;
 use crate::model::ClientId;
+use crate::model::TokenClaims;
 use crate::pki;
 use crate::policy::Auth;
 use crate::policy::SecretSource;
@@ -56,7 +58,7 @@ pub fn own(settings: &Settings, endpoints: &Endpoints) -> Result<OwnSignIn> {
         Auth::AzureCli | Auth::ManagedIdentity => Ok(OwnSignIn::Elsewhere),
         Auth::WorkloadIdentity { token_file } => {
             same_cloud(endpoints)?;
-            let named = token_file.clone().or_else(|| variable("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from));
+            let named = token_file_of(token_file.as_ref());
             let token = Workload::new(move || match &named {
                 Some(file) => config::secret_file(file),
                 None => Err("neither token_file nor AZURE_FEDERATED_TOKEN_FILE names a file".to_owned()),
@@ -94,6 +96,17 @@ pub fn elsewhere(
         }
         Auth::Certificate { .. } | Auth::Secret(_) | Auth::WorkloadIdentity { .. } => Ok(None),
     }
+}
+
+fn token_file_of(configured: Option<&PathBuf>) -> Option<PathBuf> {
+    configured.cloned().or_else(|| variable("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from))
+}
+
+/// What the workload's token says now; `None` for another way of signing in, and where there is none to read.
+pub fn workload_claims(settings: &Settings) -> Option<TokenClaims> {
+    let Auth::WorkloadIdentity { token_file } = &settings.tenant.auth else { return None };
+    let token = config::secret_file(&token_file_of(token_file.as_ref())?).ok()?;
+    Some(claims(&token))
 }
 
 fn client_id(settings: &Settings) -> Result<ClientId> {

@@ -11,7 +11,6 @@ use crate::entra::Entra;
 use crate::entra::EntraOptions;
 use crate::error::Result;
 use crate::http;
-use crate::policy::Cloud;
 use crate::ports::TokenSource;
 use crate::run::explain;
 use crate::sinks::Factory;
@@ -30,7 +29,7 @@ pub(super) fn sinks(
         Some(root) if tenant.emulator => Factory::below(root.clone()),
         _ => Factory::new(),
     };
-    let suffix = suffix(&tenant.cloud);
+    let suffix = endpoints.vault_suffix.clone();
     // Without vaults nothing is ever asked for this token.
     let resource = format!("https://{}", suffix.as_deref().unwrap_or("vault.azure.net"));
     let tokens: Arc<dyn TokenSource> = match identity::elsewhere(settings, endpoints, Some(&resource), &clock)? {
@@ -57,15 +56,4 @@ pub(super) fn sinks(
         vault_suffix: suffix,
         vault_tokens: tokens,
     }))
-}
-
-/// What comes behind the name of a key vault (`entra-contract.md` 1.7).
-fn suffix(cloud: &Cloud) -> Option<String> {
-    let known = match cloud {
-        Cloud::China => "vault.azure.cn",
-        Cloud::Custom { vault_suffix, .. } => return vault_suffix.clone(),
-        Cloud::Public => "vault.azure.net",
-        Cloud::Usgov | Cloud::UsgovDod => "vault.usgovcloudapi.net",
-    };
-    Some(known.to_owned())
 }

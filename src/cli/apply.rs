@@ -110,7 +110,7 @@ impl Job<'_> {
         let engine = &held.engine;
         let store = &context.assembled.ports.store;
         let observed = engine.observe(self.policies).await?;
-        let plan = engine.plan(self.policies, &observed, self.asked);
+        let plan = engine.plan(self.policies, &observed, self.asked).await;
         if let Some(wanted) = saved {
             saved::same(wanted, &plan)?;
         }

@@ -129,7 +129,7 @@ async fn planned(context: &Context, policy: &Policy) -> Result<Plan, Error> {
     let (stop, _) = stop_on_signal();
     let held = context.engine(Pace::Now, Arc::new(Quiet), stop, policies).await?;
     let planned = match held.engine.observe(policies).await {
-        Ok(observed) => Ok(held.engine.plan(policies, &observed, &[])),
+        Ok(observed) => Ok(held.engine.plan(policies, &observed, &[]).await),
         Err(error) => Err(error),
     };
     held.release().await?;

@@ -30,7 +30,10 @@ pub async fn run(cli: &Cli, args: &PlanArgs, out: &Output) -> Result<u8, Error> 
     let stop = Arc::new(AtomicBool::new(false));
     let held = context.engine(Pace::Now, Arc::new(Quiet), stop, &policies).await?;
     let observed = held.engine.observe(&policies).await;
-    let planned = observed.map(|observed| (held.engine.plan(&policies, &observed, &[]), observed));
+    let planned = match observed {
+        Ok(observed) => Ok((held.engine.plan(&policies, &observed, &[]).await, observed)),
+        Err(error) => Err(error),
+    };
     held.release().await?;
     let (plan, observed) = planned.map_err(RunError::into_error)?;
 

@@ -36,7 +36,7 @@ pub async fn run(cli: &Cli, args: &RotateArgs, out: &Output) -> Result<u8, Error
         let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let held = context.engine(Pace::Now, std::sync::Arc::new(Quiet), stop, &policies).await?;
         let planned = match held.engine.observe(&policies).await {
-            Ok(observed) => Ok(held.engine.plan(&policies, &observed, &asked)),
+            Ok(observed) => Ok(held.engine.plan(&policies, &observed, &asked).await),
             Err(error) => Err(error),
         };
         held.release().await?;

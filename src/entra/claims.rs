@@ -31,7 +31,7 @@ pub fn claims(token: &Secret) -> TokenClaims {
     let text = |name: &str| claims[name].as_str().map(clean);
     let instant = |name: &str| claims[name].as_i64().and_then(|second| Timestamp::from_second(second).ok());
     TokenClaims {
-        audience: text("aud"),
+        audience: text("aud").or_else(|| listed(&claims["aud"])),
         issuer: text("iss"),
         tenant_id: text("tid").map(Into::into),
         client_id: text("appid").or_else(|| text("azp")).map(Into::into),
@@ -51,6 +51,12 @@ fn payload(token: &Secret) -> Value {
     let payload = token.expose_text().and_then(|text| text.split('.').nth(1)).unwrap_or_default();
     let payload = Zeroizing::new(URL_SAFE.decode(payload).unwrap_or_default());
     serde_json::from_slice(&payload).unwrap_or(Value::Null)
+}
+
+/// Kubernetes names audiences in a list.
+fn listed(claim: &Value) -> Option<String> {
+    let all: Vec<String> = claim.as_array()?.iter().filter_map(Value::as_str).map(clean).collect();
+    Some(all.join(" "))
 }
 
 fn roles_in(claims: &Value) -> Vec<String> {
@@ -84,6 +90,7 @@ mod tests {
         assert_eq!(told.proven_by, Some("certificate or federation"));
         assert_eq!(told.expires.unwrap().to_string(), "2026-11-20T10:00:00Z");
         assert!(!told.issuer.unwrap().contains('\u{1b}'));
+        assert_eq!(claims(&token(r#"{"aud":["a","b"]}"#)).audience.as_deref(), Some("a b"));
         assert_eq!(claims(&Secret::from_text("opaque".into())), TokenClaims::default());
     }
 

@@ -147,7 +147,7 @@ impl ManagedIdentity {
 /// Says which place it is that does not answer; nothing is lost by a token that is asked for again.
 fn named(error: PortError) -> PortError {
     match error {
-        PortError::Unreachable { place, why } | PortError::Unsure { place, why } => {
+        PortError::Unreachable { place, why } | PortError::Unsure { place, why, .. } => {
             PortError::Unreachable { place: format!("managed identity at {place}"), why }
         }
         error => error,

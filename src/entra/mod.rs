@@ -31,6 +31,7 @@ pub use azure_cli::AzureCli;
 pub use claims::claims;
 pub use claims::roles;
 pub use clouds::Cloud;
+pub use clouds::EXCHANGE_AUDIENCE;
 pub use clouds::Endpoints;
 pub use managed::Endpoint as ManagedEndpoint;
 pub use managed::ManagedIdentity;

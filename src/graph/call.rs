@@ -149,7 +149,7 @@ impl Graph {
 
     async fn send_once(&self, request: Request) -> Result<Reply, PortError> {
         if let Some(wait) = self.budget.take(Cost::of(&request), self.clock.now()) {
-            return Err(PortError::Throttled { retry_after: Some(wait) });
+            return Err(PortError::Throttled { retry_after: Some(wait), request_id: None });
         }
         let reply = self.site.send(request.bearer(&self.token().await?)?).await?;
         self.budget.learn(reply.status, reply.throttle, reply.retry_after, self.clock.now());
@@ -159,7 +159,7 @@ impl Graph {
     /// A token. Whatever went wrong on the way to it, the call that needs it was not sent: never `Unsure`.
     async fn token(&self) -> Result<Secret, PortError> {
         self.tokens.token().await.map_err(|error| match error {
-            PortError::Unsure { place, why } => PortError::Unreachable { place, why: format!("no token: {why}") },
+            PortError::Unsure { place, why, .. } => PortError::Unreachable { place, why: format!("no token: {why}") },
             error => error,
         })
     }

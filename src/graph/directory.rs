@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::model::AppLimits;
 use crate::model::AppObserved;
 use crate::model::AppRef;
 use crate::model::AppSpec;
@@ -68,6 +69,10 @@ impl Directory for Graph {
 
     async fn owners(&self, app: &ObjectId) -> Result<Vec<ObjectId>, PortError> {
         self.list_owners(app).await
+    }
+
+    async fn app_limits(&self, app: Option<&ObjectId>, now: Timestamp) -> Result<AppLimits, PortError> {
+        self.read_app_limits(app, now).await
     }
 
     async fn sign_in_activities(&self) -> Result<Vec<SignInActivity>, PortError> {

@@ -13,6 +13,7 @@ mod keys;
 mod odata;
 mod pages;
 mod passwords;
+mod policies;
 mod principals;
 mod reports;
 mod tenant;

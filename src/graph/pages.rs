@@ -45,7 +45,7 @@ impl Walk {
     /// # Errors
     /// [`PortError::Unsure`] when it was followed before, or there are more than 10,000 pages.
     pub fn step(&mut self, graph: &Graph, link: &str) -> Result<(), PortError> {
-        let endless = |why: &str| PortError::Unsure { place: graph.site.place(), why: why.into() };
+        let endless = |why: &str| PortError::Unsure { place: graph.site.place(), why: why.into(), request_id: None };
         if !self.seen.insert(link.to_owned()) {
             return Err(endless("the pages of a list run in a circle"));
         }

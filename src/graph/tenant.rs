@@ -106,7 +106,7 @@ impl Graph {
             }
             let Some(link) = page.next else {
                 let why = "a delta answer ends without a link to go on from".into();
-                return Err(PortError::Unsure { place: self.site.place(), why });
+                return Err(PortError::Unsure { place: self.site.place(), why, request_id: None });
             };
             walk.step(self, &link)?;
             page = self.read_patiently(|| Request::follow(link.as_str()).page()).await?.value;

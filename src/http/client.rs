@@ -130,7 +130,9 @@ impl Site {
         };
         let method = request.method.clone();
         let path = clean(url.path());
-        let mut outgoing = self.client.0.request(request.method, url);
+        // Known on both sides whatever becomes of the answer.
+        let sent_as = uuid::Uuid::new_v4().to_string();
+        let mut outgoing = self.client.0.request(request.method, url).header("client-request-id", &sent_as);
         for (name, value) in request.headers {
             outgoing = outgoing.header(name, value);
         }
@@ -141,12 +143,13 @@ impl Site {
             Ok(response) => Reply::read(response, self.place(), request.max_bytes, request.hidden).await,
             Err(error) => Err(self.failure(error)),
         };
+        let result = named(result, sent_as);
         match &result {
             Ok(reply) => {
                 let request_id = reply.request_id.as_deref().unwrap_or("-");
                 tracing::debug!(%method, path, status = reply.status, request_id, "answered");
             }
-            Err(error) => tracing::debug!(%method, path, %error, "no answer"),
+            Err(error) => tracing::debug!(%method, path, %error, request_id = error.request_id(), "no answer"),
         }
         result
     }
@@ -159,10 +162,22 @@ impl Site {
         } else if error.is_connect() {
             PortError::Unreachable { place, why: cause(error) }
         } else if error.is_timeout() {
-            PortError::Unsure { place, why: "no answer in time".into() }
+            PortError::Unsure { place, why: "no answer in time".into(), request_id: None }
         } else {
-            PortError::Unsure { place, why: cause(error) }
+            PortError::Unsure { place, why: cause(error), request_id: None }
         }
+    }
+}
+
+/// Where the far side gave no id, the one that the call was sent with stands for it when something is wrong.
+fn named(result: Result<Reply, PortError>, sent_as: String) -> Result<Reply, PortError> {
+    let sent_as = format!("{sent_as} (client-request-id)");
+    match result {
+        Ok(reply) => Ok(Reply { sent_as: Some(sent_as), ..reply }),
+        Err(PortError::Unsure { place, why, request_id }) => {
+            Err(PortError::Unsure { place, why, request_id: request_id.or(Some(sent_as)) })
+        }
+        error => error,
     }
 }
 

@@ -92,7 +92,7 @@ impl LocalSite {
         match outgoing.send().await {
             Ok(response) => Reply::read(response, place, request.max_bytes, request.hidden).await,
             Err(error) if error.is_connect() => Err(PortError::Unreachable { place, why: client::cause(error) }),
-            Err(error) => Err(PortError::Unsure { place, why: client::cause(error) }),
+            Err(error) => Err(PortError::Unsure { place, why: client::cause(error), request_id: None }),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Reply {
             401 | 403 => Err(PortError::Denied(self.refusal())),
             404 => Err(PortError::Missing(self.refusal())),
             409 | 412 => Err(PortError::Conflict(self.refusal())),
-            429 => Err(PortError::Throttled { retry_after: self.retry_after }),
+            429 => Err(PortError::Throttled { retry_after: self.retry_after, request_id: self.call_id() }),
             400..=407 | 410..=499 => Err(PortError::Refused(self.refusal())),
             _ => Err(self.unsure()),
         }
@@ -60,7 +60,7 @@ impl Reply {
             status: self.status,
             code: self.conceal(code),
             message: self.conceal(&message),
-            request_id: self.request_id.clone(),
+            request_id: self.call_id(),
         }
     }
 
@@ -80,6 +80,7 @@ impl Reply {
         PortError::Unsure {
             place: self.place.clone(),
             why: clean(&format!("HTTP {} {} {}", self.status, refusal.code, refusal.message)),
+            request_id: refusal.request_id,
         }
     }
 }
@@ -117,6 +118,7 @@ mod tests {
             throttle: crate::http::Throttle::default(),
             place: "graph.contoso.example".into(),
             body: Secret::from_text(body.into()),
+            sent_as: None,
             hidden: vec![Secret::from_text("ca~nary".into())],
         }
     }

@@ -31,6 +31,8 @@ pub struct Reply {
     pub place: String,
     /// The body, not longer than the request allowed.
     pub body: Secret,
+    /// The id that it was asked with, for people.
+    pub(super) sent_as: Option<String>,
     /// Secrets of the request, cut out of error messages.
     pub(super) hidden: Vec<Secret>,
 }
@@ -77,13 +79,14 @@ impl Reply {
         // serde_json's own message may quote the body, so only its position is told.
         serde_json::from_slice(self.body.expose()).map_err(|error| PortError::Unsure {
             place: self.place.clone(),
-            why: format!(
-                "the answer to request {} is not what was expected (line {}, column {})",
-                self.request_id.as_deref().unwrap_or("without an id"),
-                error.line(),
-                error.column()
-            ),
+            why: format!("the answer is not what was expected (line {}, column {})", error.line(), error.column()),
+            request_id: self.call_id(),
         })
+    }
+
+    /// What the call is known by, when something is wrong with it.
+    pub(super) fn call_id(&self) -> Option<String> {
+        self.request_id.clone().or_else(|| self.sent_as.clone())
     }
 
     /// Reads the headers and the body of `response`.
@@ -93,10 +96,10 @@ impl Reply {
         max_bytes: usize,
         hidden: Vec<Secret>,
     ) -> Result<Self, PortError> {
-        let unsure = |why: String| PortError::Unsure { place: place.clone(), why };
         let headers = response.headers();
         let date = text(headers, "date").and_then(http_date);
         let request_id = text(headers, "request-id").or_else(|| text(headers, "x-ms-request-id")).map(super::clean);
+        let unsure = |why: String| PortError::Unsure { place: place.clone(), why, request_id: request_id.clone() };
         let retry_after = text(headers, "retry-after").and_then(|value| retry_after(value, date));
         let throttle = Throttle::read(headers);
         let status = response.status().as_u16();
@@ -112,7 +115,17 @@ impl Reply {
                 Err(error) => return Err(unsure(format!("the answer broke off: {}", super::client::cause(error)))),
             }
         }
-        Ok(Self { status, date, request_id, retry_after, throttle, body: buffer.finish(), place, hidden })
+        Ok(Self {
+            status,
+            date,
+            request_id,
+            retry_after,
+            throttle,
+            body: buffer.finish(),
+            place,
+            sent_as: None,
+            hidden,
+        })
     }
 }
 

@@ -75,7 +75,7 @@ pub fn wait_before_retry(tries: u32, error: &PortError, asked: Option<SignedDura
         return None;
     }
     let asked = match error {
-        PortError::Throttled { retry_after } => retry_after.or(asked),
+        PortError::Throttled { retry_after, .. } => retry_after.or(asked),
         _ => asked,
     };
     let backoff = SignedDuration::from_secs(1 << tries.saturating_sub(1).min(6));
@@ -143,15 +143,15 @@ mod tests {
     fn only_throttled_unreachable_and_unsure_are_repeated() {
         let place = || "graph.contoso.example".to_owned();
         let secs = SignedDuration::from_secs;
-        let throttled = PortError::Throttled { retry_after: Some(secs(17)) };
+        let throttled = PortError::Throttled { retry_after: Some(secs(17)), request_id: None };
         assert_eq!(wait_before_retry(1, &throttled, None), Some(secs(17)));
-        let huge = PortError::Throttled { retry_after: Some(SignedDuration::MAX) };
+        let huge = PortError::Throttled { retry_after: Some(SignedDuration::MAX), request_id: None };
         assert_eq!(wait_before_retry(1, &huge, None), Some(LONGEST_WAIT));
         let unreachable = PortError::Unreachable { place: place(), why: String::new() };
         let waits: Vec<_> =
             (1..=9).map(|tries| wait_before_retry(tries, &unreachable, None).unwrap().as_secs()).collect();
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        let unsure = PortError::Unsure { place: place(), why: String::new() };
+        let unsure = PortError::Unsure { place: place(), why: String::new(), request_id: None };
         assert_eq!(wait_before_retry(1, &unsure, Some(secs(5))), Some(secs(5)), "a 503 may carry Retry-After");
         for error in [
             PortError::Conflict(Default::default()),

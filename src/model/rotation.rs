@@ -429,6 +429,11 @@ pub enum Event {
         /// End asked for.
         end: Timestamp,
     },
+    /// Nothing has been made yet, and the policy asks for something else now.
+    Respecified {
+        /// What it asks for.
+        spec: Box<CredentialSpec>,
+    },
     /// Definitely not applied.
     AttemptRefused,
     /// Not known whether it was applied.

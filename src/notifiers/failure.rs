@@ -46,7 +46,7 @@ impl Failures {
             let refusal = Refusal { status, code: status.to_string(), message: why, request_id: None };
             return match status {
                 // 4.x.x: not taken, and worth another try.
-                400..=499 => PortError::Throttled { retry_after: None },
+                400..=499 => PortError::Throttled { retry_after: None, request_id: None },
                 // RFC 4954: authentication required, too weak, failed.
                 530 | 534 | 535 | 538 => PortError::Denied(refusal),
                 _ => PortError::Refused(refusal),
@@ -59,7 +59,7 @@ impl Failures {
         if error.is_tls() || error.to_string().starts_with("Connection error") {
             return PortError::Unreachable { place, why };
         }
-        PortError::Unsure { place, why }
+        PortError::Unsure { place, why, request_id: None }
     }
 
     /// The error and its causes in one line, bounded, and withheld when the server repeats the password.

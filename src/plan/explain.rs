@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Change;
+use super::Forbidden;
 use super::Plan;
 use super::Reason;
 use super::Step;
@@ -40,6 +41,15 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "  {:<28} {}", waiting.integration.as_str(), waiting.text);
         if let Some(link) = &waiting.link {
             let _ = writeln!(out, "  {:<28} {link}", "");
+        }
+    }
+    if !plan.forbidden.is_empty() {
+        out.push_str("\nForbidden by the tenant, so not to be done:\n");
+    }
+    for Forbidden { integration, problem } in &plan.forbidden {
+        let _ = writeln!(out, "  {:<28} [{}] {}", integration.as_str(), problem.code, problem.summary);
+        if let Some(fix) = &problem.fix {
+            let _ = writeln!(out, "  {:<28} {fix}", "");
         }
     }
     if !plan.notes.is_empty() {
@@ -208,6 +218,7 @@ pub fn json(plan: &Plan, policy_digest: &str) -> Value {
         },
         "changes": changes,
         "waiting": plan.waiting,
+        "forbidden": plan.forbidden,
         "notes": plan.notes,
     })
 }

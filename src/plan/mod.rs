@@ -22,6 +22,7 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
         made_at: input.now,
         changes: Vec::new(),
         waiting: Vec::new(),
+        forbidden: Vec::new(),
         notes: Vec::new(),
         fine: Vec::new(),
     };

@@ -17,6 +17,7 @@ use crate::model::OldCredential;
 use crate::model::OwnCredential;
 use crate::model::Permission;
 use crate::model::PrincipalObserved;
+use crate::model::Problem;
 use crate::model::Rotation;
 use crate::policy::Policy;
 
@@ -175,6 +176,15 @@ pub struct Note {
     pub text: String,
 }
 
+/// A change that the tenant's app management policies forbid.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Forbidden {
+    /// Integration.
+    pub integration: IntegrationName,
+    /// Why, and what to do about it.
+    pub problem: Problem,
+}
+
 /// What must change.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Plan {
@@ -186,6 +196,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What waits.
     pub waiting: Vec<WaitingFor>,
+    /// What the tenant would refuse of it.
+    #[serde(default)]
+    pub forbidden: Vec<Forbidden>,
     /// Drift, shown and left alone.
     pub notes: Vec<Note>,
     /// Integrations with nothing to do.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::numbers::DRAIN;
 use super::numbers::SETTLE;
+use super::probes;
 use crate::model::AmbiguousCall;
 use crate::model::Attempt;
 use crate::model::Confirmation;
@@ -77,9 +78,15 @@ pub fn event_name(event: &Event) -> String {
 fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
     match event {
         Event::PreflightPassed => step(r, &[State::Planned], State::Ready),
+        Event::Respecified { spec } => {
+            r.spec = (**spec).clone();
+            let untouched = r.attempts.iter().all(|attempt| attempt.outcome == Outcome::Refused);
+            step(r, if untouched { &[State::Planned] } else { &[] }, State::Planned)
+        }
         Event::AttemptStarted { number, tag, start, end } => start_attempt(r, *number, tag, *start, *end, at),
         Event::AttemptRefused => {
             close_attempt(r, Outcome::Refused, at)?;
+            r.fresh = None;
             step(r, &[State::Intent, State::Ready, State::Keyed, State::UploadIntent], State::Planned)
         }
         Event::AttemptUnknown => {
@@ -123,9 +130,9 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
             Some(())
         }
         Event::Attached { fresh } => attached(r, fresh, at),
-        Event::ProbeAccepted { .. } => probe_accepted(r, at),
-        Event::ProbeRefused { code, listed } => probe_refused(r, code, *listed, at),
-        Event::ProbeInconclusive { code } => probe_inconclusive(r, code, at),
+        Event::ProbeAccepted { .. } => probes::accepted(r, at),
+        Event::ProbeRefused { code, listed } => probes::refused(r, code, *listed, at),
+        Event::ProbeInconclusive { code } => probes::inconclusive(r, code, at),
         Event::Verified => step(r, &[State::Attached], State::Verified),
         Event::Abandoned => {
             close_attempt(r, Outcome::Abandoned, at)?;
@@ -236,52 +243,6 @@ fn attached(r: &mut Rotation, fresh: &Fresh, at: Timestamp) -> Option<()> {
     r.fresh = Some(fresh.clone());
     r.probes = Probes::default();
     step(r, &[State::Intent, State::UploadIntent], State::Attached)
-}
-
-fn probe_accepted(r: &mut Rotation, at: Timestamp) -> Option<()> {
-    if r.state != State::Attached {
-        return None;
-    }
-    let probes = &mut r.probes;
-    probes.successes = Some(probes.successes.map_or((at, at), |(first, _)| (first, at)));
-    probes.count += 1;
-    probes.tries += 1;
-    probes.first_try.get_or_insert(at);
-    probes.last_try = Some(at);
-    probes.absent_since = None;
-    probes.inconclusive = false;
-    Some(())
-}
-
-fn probe_refused(r: &mut Rotation, code: &str, listed: bool, at: Timestamp) -> Option<()> {
-    if r.state != State::Attached {
-        return None;
-    }
-    let probes = &mut r.probes;
-    probes.successes = None;
-    probes.count = 0;
-    probes.tries += 1;
-    probes.first_try.get_or_insert(at);
-    probes.last_try = Some(at);
-    probes.last_refusal = Some(code.to_owned());
-    probes.inconclusive = false;
-    if listed {
-        probes.absent_since = None;
-    } else {
-        probes.absent_since.get_or_insert(at);
-    }
-    Some(())
-}
-
-fn probe_inconclusive(r: &mut Rotation, code: &str, at: Timestamp) -> Option<()> {
-    if r.state != State::Attached {
-        return None;
-    }
-    r.probes.inconclusive = true;
-    r.probes.tries += 1;
-    r.probes.last_try = Some(at);
-    r.probes.last_refusal = Some(code.to_owned());
-    Some(())
 }
 
 fn delivered(r: &mut Rotation, delivery: &Delivery) -> Option<()> {

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod next;
 pub mod numbers;
 pub mod orphan;
+mod probes;
 pub mod rules;
 pub mod tag;
 pub mod union;

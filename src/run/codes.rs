@@ -125,6 +125,12 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "An application management policy blocks it.",
         "Use a certificate, or ask for an exemption.",
     ),
+    (
+        "G056",
+        "the tenant forbids this audience",
+        "An application management policy restricts whom applications may be open to.",
+        "Choose another audience in the policy, or ask an administrator to exempt the application.",
+    ),
     ("H010", "no such hand-off", "The number is not known.", "List them: everkey handoff list"),
     ("H011", "opened already", "A hand-off shows its value once.", "If it was lost: everkey handoff reissue ID"),
     (

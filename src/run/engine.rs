@@ -28,6 +28,7 @@ use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
+use crate::run::limits;
 use crate::run::look::Around;
 use crate::run::observe;
 use crate::run::observe::Target;
@@ -174,8 +175,8 @@ impl Engine {
         }
     }
 
-    /// Plans; `asked` are rotated whatever their date.
-    pub fn plan(&self, policies: &[Policy], observed: &Observed, asked: &[IntegrationName]) -> Plan {
+    /// What the policies and what was seen come to.
+    pub(super) fn draft(&self, policies: &[Policy], observed: &Observed, asked: &[IntegrationName]) -> Plan {
         crate::plan::plan(&PlanInput {
             now: self.now(),
             tenant: &self.options.tenant,
@@ -218,7 +219,7 @@ impl Engine {
         // What could not be looked at is not planned for: it would seem to have nothing yet.
         let seen: Vec<Policy> =
             policies.iter().filter(|policy| observed.integrations.contains_key(&policy.name)).cloned().collect();
-        let plan = self.plan(&seen, &observed, asked);
+        let plan = self.plan(&seen, &observed, asked).await;
         self.execute(&plan, &observed, &mut tick).await?;
         // New and waiting ones together, so that the daily limit goes to the soonest to stop.
         self.advance_all(&acting, &mut tick, &observed, |r| r.state == State::Planned).await?;
@@ -266,7 +267,10 @@ impl Engine {
             if self.is_stopping() && !self.uploads.is_in_flight(&rotation) {
                 return Err(RunError::Stopped);
             }
-            let next = self.next(&rotation, policies).await?;
+            let next = match limits::respecified(&rotation, policies) {
+                Some(event) => Next::Record(event),
+                None => self.next(&rotation, policies).await?,
+            };
             match next {
                 Next::Finished => return Ok(()),
                 Next::Wait(until, why) => {

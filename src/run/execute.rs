@@ -1,5 +1,7 @@
 //! Carries out a plan: provisioning at once, rotations by writing them into the journal; the loop advances them.
 
+use crate::error::Class;
+use crate::error::Error;
 use crate::model::Entry;
 use crate::model::Rotation;
 use crate::plan::Change;
@@ -14,7 +16,11 @@ impl Engine {
     /// Provisions what `plan` lacks and records its rotations as planned.
     pub(super) async fn execute(&self, plan: &Plan, observed: &Observed, tick: &mut Tick) -> Result<(), RunError> {
         for change in &plan.changes {
-            match self.execute_one(change, observed).await {
+            let done = match nothing_to_begin_with(plan, change) {
+                Some(error) => Err(error.into()),
+                None => self.execute_one(change, observed).await,
+            };
+            match done {
                 Ok(()) => tick.changed.push(change.integration.clone()),
                 Err(RunError::Said(error)) => self.set_aside(&change.integration, error, tick),
                 Err(stop) => return Err(stop),
@@ -56,4 +62,20 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Why nothing of `change` is begun: an application for a credential that cannot be made, or of a forbidden kind, would
+/// only be left over. Where the application is there, the rotation is recorded all the same and says it in its preflight,
+/// so that people hear of it.
+fn nothing_to_begin_with(plan: &Plan, change: &Change) -> Option<Error> {
+    let forbidden = plan.forbidden.iter().find(|one| one.integration == change.integration)?;
+    let problem = &forbidden.problem;
+    let creates = change.steps.iter().any(|step| matches!(step, Step::CreateApplication { .. }));
+    (creates || problem.code == "G056").then(|| {
+        let error = Error::new(Class::Failed, &problem.code, &problem.summary);
+        match &problem.fix {
+            Some(fix) => error.help(fix),
+            None => error,
+        }
+    })
 }

@@ -42,9 +42,10 @@ pub fn explain(error: &PortError, what: &str) -> Error {
         PortError::Missing(refusal) => far(Class::Failed, "G013", what, refusal)
             .help("if it was created a moment ago, wait a minute and run the same command again"),
         PortError::Refused(refusal) => refused(what, refusal),
-        PortError::Throttled { retry_after } => {
+        PortError::Throttled { retry_after, .. } => {
             let wait = retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} s", wait.as_secs()));
             Error::new(Class::Temporary, "G011", format!("Microsoft Graph throttles: could not {what}"))
+                .request_id(error.request_id().map(str::to_owned))
                 .help(format!("run the same command again in {wait}; finished steps are not repeated"))
         }
         PortError::Unreachable { place, why } => {
@@ -52,9 +53,10 @@ pub fn explain(error: &PortError, what: &str) -> Error {
                 .why(why)
                 .help("check the network, the proxy and the URLs of the tenant in everkey.toml")
         }
-        PortError::Unsure { place, why } => {
+        PortError::Unsure { place, why, .. } => {
             Error::new(Class::Unavailable, "G016", format!("{place} gave no clear answer: could not {what}"))
                 .why(why)
+                .request_id(error.request_id().map(str::to_owned))
                 .help("run the same command again; everkey looks first whether the call was applied")
         }
     }
@@ -66,6 +68,8 @@ fn refused(what: &str, refusal: &Refusal) -> Error {
             .help("shorten `lifetime` in the policy to what the tenant's application management policy allows"),
         "CredentialTypeNotAllowedAsPerAppPolicy" => far(Class::Failed, "G042", what, refusal)
             .help("the tenant forbids this kind of credential; use a certificate, or ask for an exemption"),
+        "SignInAudienceNotAllowedAsPerAppPolicy" => far(Class::Failed, "G056", what, refusal)
+            .help("choose another `audience` in the policy, or ask for an exemption"),
         code if code.starts_with("AADSTS") => sign_in(what, refusal),
         // A sink's: no far side has spoken (src/sinks/error.rs).
         "sink" => far(Class::Failed, "S010", what, refusal)
@@ -125,7 +129,7 @@ pub fn mail(error: &PortError) -> Error {
         | PortError::Refused(refusal) => refusal.message.clone(),
         PortError::Local(why) => why.clone(),
         PortError::Throttled { .. } => "it is busy, or limits how much is sent".to_owned(),
-        PortError::Unreachable { place, why } | PortError::Unsure { place, why } => format!("{place}: {why}"),
+        PortError::Unreachable { place, why } | PortError::Unsure { place, why, .. } => format!("{place}: {why}"),
     };
     Error::new(class, code, what).why(why).help(help)
 }

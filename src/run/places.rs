@@ -97,9 +97,10 @@ pub fn told(error: &PortError, sink: &SinkSpec, what: &str) -> Error {
         PortError::Refused(refusal) => {
             refused(Class::Failed, "S026", refusal).help("see the message; correct `deliver` of the policy")
         }
-        PortError::Throttled { retry_after } => {
+        PortError::Throttled { retry_after, .. } => {
             let wait = retry_after.map_or_else(|| "a minute".to_owned(), |wait| format!("{} s", wait.as_secs()));
             Error::new(Class::Temporary, "S024", format!("the store throttles: could not {what}"))
+                .request_id(error.request_id().map(str::to_owned))
                 .help(format!("run the same command again in {wait}; finished steps are not repeated"))
         }
         PortError::Local(_) | PortError::Unreachable { .. } | PortError::Unsure { .. } => explain::explain(error, what),

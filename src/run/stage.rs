@@ -40,6 +40,9 @@ impl Engine {
                 return self.fail(r, places::problem(&error, sink, &what), !passes).await;
             }
         }
+        if let Some(error) = self.refused_beforehand(r).await {
+            return self.fail(r, explain::recorded(error), true).await;
+        }
         if r.capped && self.slots_taken(r).await? {
             let problem = Problem {
                 code: "R020".into(),

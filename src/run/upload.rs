@@ -163,8 +163,16 @@ impl Engine {
                 self.fail(&r, explain::problem(&error, "upload the certificate"), false).await
             }
             Err(error) => {
+                let problem = explain::problem(&error, "upload the certificate");
+                if matches!(problem.code.as_str(), "G041" | "G042") {
+                    // It will never be taken: the next attempt makes another, as the policy then says.
+                    let mut commit = self.blank();
+                    commit.destroy.extend(fresh.seals.iter().cloned());
+                    let r = self.commit(r, &Event::AttemptRefused, commit).await?;
+                    return self.fail(&r, problem, true).await;
+                }
                 let blocked = matches!(error, PortError::Refused(_) | PortError::Denied(_));
-                self.fail(r, explain::problem(&error, "upload the certificate"), blocked).await
+                self.fail(r, problem, blocked).await
             }
         }
     }

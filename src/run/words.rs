@@ -35,6 +35,7 @@ pub fn event(after: &Rotation, event: &Event) -> String {
     match event {
         Event::PreflightPassed => "stage: preflight passed".to_owned(),
         Event::AttemptStarted { number, end, .. } => format!("stage: attempt {number}, {word} to {}", day(*end)),
+        Event::Respecified { spec } => format!("stage: follows its policy, {} d", spec.lifetime.as_hours() / 24),
         Event::AttemptRefused => "stage: refused, nothing was made".to_owned(),
         Event::AttemptUnknown => "stage: no answer; the attempt counts as unknown and will be swept".to_owned(),
         Event::AttemptSeen { number, present: true } => format!("sweep: attempt {number} shows in Entra"),

@@ -127,13 +127,17 @@ pub(super) fn conflict(code: &str, message: String) -> PortError {
 
 /// What was written does not read back.
 pub(super) fn differs(place: &str) -> PortError {
-    PortError::Unsure { place: place.to_owned(), why: "what was written does not read back yet".into() }
+    PortError::Unsure {
+        place: place.to_owned(),
+        why: "what was written does not read back yet".into(),
+        request_id: None,
+    }
 }
 
 /// A token on the way failed: the call that needed it was not sent, so it is never `Unsure`.
 pub(super) fn not_sent(error: PortError) -> PortError {
     match error {
-        PortError::Unsure { place, why } => PortError::Unreachable { place, why: format!("no token: {why}") },
+        PortError::Unsure { place, why, .. } => PortError::Unreachable { place, why: format!("no token: {why}") },
         error => error,
     }
 }

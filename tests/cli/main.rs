@@ -24,6 +24,7 @@ mod init;
 mod inventory;
 mod issuers;
 mod json_form;
+mod limits;
 mod mails;
 mod output;
 mod plans;

@@ -110,6 +110,14 @@ fn a_workload_signs_in_with_what_its_file_holds_now() {
     world.run(&["inventory"]).fails(77, "G051", &["AADSTS70021"]);
     world.trust(SUBJECT);
     works(&world, &[], "by workload identity");
+    world.run(&["doctor"]).says("of the workload's token: api://AzureADTokenExchange\n");
+    let body = json!({"subject": SUBJECT, "audience": "api://AzureADTokenExchangeUSGov"});
+    let other = world.admin(Method::POST, "issuer/token", &body);
+    std::fs::write(&file, other["token"].as_str().unwrap()).unwrap();
+    let ran =
+        world.run(&["doctor"]).says("is meant for api://AzureADTokenExchangeUSGov, not for api://AzureADTokenExchange");
+    ran.says("let the platform issue it for api://AzureADTokenExchange,");
+    world.workload_token(SUBJECT);
     world.workload_token(&SUBJECT.to_uppercase());
     world.run(&["inventory"]).fails(77, "G051", &["AADSTS700213", "SYSTEM:SERVICEACCOUNT"]);
     world.workload_token(SUBJECT);

@@ -169,7 +169,12 @@ fn tenant(world: &World) -> TenantId {
 pub fn entra(world: &World) -> Entra {
     let operator = world.lab.emulator.operator();
     let url = world.lab.emulator.url();
-    let endpoints = Endpoints { login_url: url.clone(), graph_url: url };
+    let endpoints = Endpoints {
+        login_url: url.clone(),
+        graph_url: url,
+        vault_suffix: None,
+        exchange_audience: everkey::entra::EXCHANGE_AUDIENCE.to_owned(),
+    };
     Entra::new(EntraOptions {
         http: world.lab.client.clone(),
         login_url: endpoints.login_url,

@@ -199,9 +199,9 @@ async fn a_token_that_is_not_accepted_is_renewed_once() {
 async fn without_a_token_nothing_is_sent_and_nothing_is_unsure() {
     let place = || "login.contoso.example".to_owned();
     for (error, expected) in [
-        (PortError::Unsure { place: place(), why: "HTTP 500".into() }, "unreachable"),
+        (PortError::Unsure { place: place(), why: "HTTP 500".into(), request_id: None }, "unreachable"),
         (PortError::Unreachable { place: place(), why: "refused".into() }, "unreachable"),
-        (PortError::Throttled { retry_after: None }, "throttled"),
+        (PortError::Throttled { retry_after: None, request_id: None }, "throttled"),
         (PortError::Denied(Refusal { code: "AADSTS7000222".into(), ..Refusal::default() }), "denied"),
     ] {
         let world = World::with(Vec::new(), Arc::new(NoToken(error)), Patience::NONE).await;
@@ -322,4 +322,36 @@ async fn error_texts_are_bounded_and_escaped() {
     assert!(refusal.message.starts_with("\\u{1b}]0;x\\u{7} \\u{202e} yyy"), "{}", refusal.message);
     assert!(refusal.message.chars().count() < 350);
     assert_eq!((refusal.code.as_str(), refusal.status, refusal.request_id.as_deref()), ("A\\nB", 400, Some("r-7")));
+}
+
+/// Every call has an id of its own; where the service tells none, people get that one to ask with.
+#[tokio::test]
+async fn every_failure_has_an_id_to_ask_with() {
+    let busy = || Answer::error(429, "TooManyRequests", "no");
+    let answers = vec![
+        busy().with("request-id: r-1"),
+        Answer::error(503, "UnknownError", "no").with("request-id: r-2"),
+        Answer::json(200, "{").with("request-id: r-3"),
+        Answer::error(400, "Request_BadRequest", "no").with("request-id: r-4"),
+        Answer::error(503, "UnknownError", "no"),
+        Answer::Close,
+        Answer::error(400, "Request_BadRequest", "no"),
+        busy(),
+    ];
+    let world = World::new(answers).await;
+    for told in ["r-1", "r-2", "r-3", "r-4"] {
+        let error = call(&world.graph, "add_password").await.unwrap_err();
+        assert_eq!(error.request_id(), Some(told), "{error:?}");
+        world.clock.advance(jiff::SignedDuration::from_mins(1));
+    }
+    let mut ids = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        let error = call(&world.graph, "add_password").await.unwrap_err();
+        world.clock.advance(jiff::SignedDuration::from_mins(1));
+        let id = error.request_id().unwrap_or_else(|| panic!("{error:?}")).to_owned();
+        let seen = world.server.seen();
+        let sent = seen.last().unwrap().header("client-request-id").unwrap().to_owned();
+        assert_eq!(id, format!("{sent} (client-request-id)"));
+        assert!(ids.insert(sent), "an id of its own");
+    }
 }

@@ -29,7 +29,7 @@ async fn after_a_429_everkey_stays_below_the_limits() {
     let world = World::with(script, Arc::new(Tokens::default()), Patience::NONE).await;
     world.graph.application(&object()).await.unwrap_err();
     let remove = async || world.graph.remove_password(&object(), &KEY.into()).await;
-    let Err(PortError::Throttled { retry_after: Some(wait) }) = remove().await else { panic!("sent too early") };
+    let Err(PortError::Throttled { retry_after: Some(wait), .. }) = remove().await else { panic!("sent too early") };
     assert_eq!((wait.as_secs(), world.server.seen().len()), (20, 1), "nothing was sent");
     world.clock.advance(wait);
     // Two and a half minutes of a caller who always waits as told: half of 3000 writes at most, here by its steps.
@@ -37,7 +37,7 @@ async fn after_a_429_everkey_stays_below_the_limits() {
     for _ in 0..400 {
         match remove().await {
             Ok(()) => sent += 1,
-            Err(PortError::Throttled { retry_after: Some(_) }) => refused += 1,
+            Err(PortError::Throttled { retry_after: Some(_), .. }) => refused += 1,
             other => panic!("{other:?}"),
         }
         world.clock.advance(jiff::SignedDuration::from_millis(50));

@@ -141,7 +141,7 @@ async fn no_clear_answer_is_no_verdict() {
     }
     let throttled = no(429, "temporarily_unavailable", json!([90_055]), "AADSTS90055: x").with("retry-after: 12");
     let error = probe(throttled).await.unwrap_err();
-    assert!(matches!(error, PortError::Throttled { retry_after: Some(wait) } if wait.as_secs() == 12), "{error:?}");
+    assert!(matches!(error, PortError::Throttled { retry_after: Some(wait), .. } if wait.as_secs() == 12), "{error:?}");
 }
 
 #[tokio::test]

@@ -218,7 +218,7 @@ async fn whatever_happens_to_a_write_nothing_is_lost_and_nothing_written_twice()
                 PortError::Conflict(_) => "conflict",
                 PortError::Denied(_) => "denied",
                 PortError::Refused(_) => "refused",
-                PortError::Throttled { retry_after } => {
+                PortError::Throttled { retry_after, .. } => {
                     assert_eq!(*retry_after, Some(SignedDuration::from_secs(7)));
                     "throttled"
                 }

@@ -1,5 +1,8 @@
 //! Who everkey is in the tenant, and by which way it signs in.
 
+use super::Finding;
+use super::Status;
+use crate::assemble;
 use crate::assemble::Online;
 use crate::config::Settings;
 use crate::entra::claims;
@@ -27,4 +30,23 @@ pub fn way(auth: &Auth) -> &'static str {
         Auth::Secret(_) => "by client secret",
         Auth::WorkloadIdentity { .. } => "by workload identity",
     }
+}
+
+/// Whether the workload's token is meant for the cloud of the tenant: each has an audience of its own.
+pub fn exchange(settings: &Settings, online: &Online, findings: &mut Vec<Finding>) {
+    let Some(audience) = assemble::workload_claims(settings).and_then(|claims| claims.audience) else { return };
+    let wanted = &online.exchange_audience;
+    findings.push(if audience.split(' ').any(|one| one == wanted) {
+        Finding::ok("audience", format!("of the workload's token: {wanted}"))
+    } else {
+        Finding::new(
+            "audience",
+            Status::Warn,
+            format!("the workload's token is meant for {audience}, not for {wanted}"),
+        )
+        .fix(format!(
+            "let the platform issue it for {wanted}, or name its audience in the federated credential on Entra's side"
+        ))
+        .docs("how-to/sign-in-without-a-secret.md")
+    });
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod identity;
+mod limits;
 mod mail;
 mod online;
 mod units;

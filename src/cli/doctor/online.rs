@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Finding;
 use super::Status;
 use super::identity;
+use super::limits;
 use super::mail;
 use super::vaults;
 use crate::assemble;
@@ -55,6 +56,7 @@ const TIER_0: [&str; 6] = [
 pub async fn look(settings: &Settings, policies: &[Policy], findings: &mut Vec<Finding>) {
     match assemble::online(settings, PATIENCE).await {
         Ok(online) => {
+            identity::exchange(settings, &online, findings);
             entra(settings, policies, &online, findings).await;
             vaults::look(policies, &online, findings).await;
             mail::look(settings, &online, findings).await;
@@ -115,6 +117,7 @@ async fn entra(settings: &Settings, policies: &[Policy], online: &Online, findin
     owners(settings, policies, online, &principal, &granted, findings).await;
     theft(policies, &granted, findings);
     report(policies, online, findings).await;
+    limits::look(policies, online, findings).await;
 }
 
 fn failed(id: &'static str, error: &PortError, what: &str) -> Finding {
@@ -259,7 +262,8 @@ fn rights(
     // Of several that would do, only the least that is there is used.
     let used: BTreeSet<&str> =
         needed.iter().filter_map(|(any, _)| any.iter().copied().find(|name| granted.contains(name))).collect();
-    let excess: Vec<&str> = granted.iter().copied().filter(|name| !used.contains(name)).collect();
+    let spare = |name: &&str| !used.contains(name) && *name != limits::RIGHT;
+    let excess: Vec<&str> = granted.iter().copied().filter(spare).collect();
     if !excess.is_empty() {
         findings.push(
             Finding::new("excess", Status::Warn, format!("the policies do not need {}", excess.join(", ")))

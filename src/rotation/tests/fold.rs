@@ -79,6 +79,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
     let start = Event::AttemptStarted { number: 2, tag: "t".into(), start: at(0), end: at(9) };
     vec![
         (Event::PreflightPassed, to(&[Planned], Ready)),
+        (Event::Respecified { spec: Box::new(standing(Planned).spec) }, stay(&[Planned])),
         (start, to(&[Ready, Unknown], Intent)),
         (Event::AttemptRefused, to(&[Keyed, Intent, UploadIntent], Planned)),
         (Event::AttemptUnknown, to(&[Intent], Unknown)),

@@ -111,7 +111,7 @@ impl Engine {
                     self.note_step(drilled, tell, &watch, Err(error), None);
                     return Ok(false);
                 }
-                Err(PortError::Throttled { retry_after }) => {
+                Err(PortError::Throttled { retry_after, .. }) => {
                     (retry_after.unwrap_or(PAUSE).clamp(PAUSE, PATIENCE), "throttled".to_owned())
                 }
                 Err(error @ (PortError::Unreachable { .. } | PortError::Unsure { .. })) => (PAUSE, error.to_string()),
@@ -153,7 +153,7 @@ impl Engine {
                 Err(error) => error,
             };
             let pause = match &error {
-                PortError::Throttled { retry_after } => retry_after.unwrap_or(PAUSE).clamp(PAUSE, PATIENCE),
+                PortError::Throttled { retry_after, .. } => retry_after.unwrap_or(PAUSE).clamp(PAUSE, PATIENCE),
                 _ => PAUSE,
             };
             if tries >= REMOVALS || matches!(error, PortError::Denied(_)) || self.is_late(&watch, pause) {
