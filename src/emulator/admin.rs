@@ -40,7 +40,6 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "mails", "mails sent through Graph"),
     ("GET", "quirks", "how the service misbehaves"),
     ("GET", "state", "the tenant; secrets as salted hashes and hints"),
-    ("POST", "block", "Conditional Access refuses an application"),
     ("POST", "faults", "the next requests that match fail in one way"),
     ("POST", "own", "makes somebody an owner"),
     ("POST", "quirks", "changes how the service misbehaves"),

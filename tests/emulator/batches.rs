@@ -128,3 +128,15 @@ async fn logos_and_the_limits_of_personal_accounts() {
     let path = format!("/applications/{}", text(&made["id"]));
     assert_eq!(bench.graph("PATCH", &path, json!({"signInAudience": personal})).await.status, 400);
 }
+
+#[tokio::test]
+async fn the_index_names_routes_that_are_there() {
+    let bench = Bench::start().await;
+    let index = bench.graph("GET", "/_emulator/", Value::Null).await.expect(200);
+    let routes = index["routes"].as_array().unwrap();
+    assert!(routes.len() > 10, "{index:#}");
+    for route in routes {
+        let answer = bench.graph(&text(&route["method"]), &text(&route["path"]), json!({})).await;
+        assert_ne!(answer.status, 404, "{route}");
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use everkey::clock::Clock as _;
 use everkey::clock::ManualClock;
+use everkey::clock::SystemClock;
 use everkey::emulator::Effect;
 use everkey::emulator::Emulator;
 use everkey::emulator::Fault;
@@ -350,7 +351,7 @@ async fn the_main_path_holds_under_each_switch_of_key_vaults() {
         let clock = bench.clock.clone();
         let hands = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                SystemClock.sleep_until(SystemClock.now() + SignedDuration::from_millis(20)).await;
                 clock.advance_to(clock.now() + SignedDuration::from_secs(1));
             }
         });
