@@ -117,7 +117,7 @@ async fn build(
         certs: Arc::new(pki::Tool),
         clock,
         directory: connected.graph,
-        issuers: Arc::new(Signers::of(settings)),
+        issuers: Arc::new(Signers::of(settings, sinks.clone())),
         notifier,
         sinks: Arc::new(sinks),
         store,

@@ -9,6 +9,8 @@ mod login;
 
 #[path = "emulator/applications.rs"]
 mod applications;
+#[path = "emulator/batches.rs"]
+mod batches;
 #[path = "emulator/consent.rs"]
 mod consent;
 #[path = "emulator/credentials.rs"]

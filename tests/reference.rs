@@ -19,6 +19,7 @@ use everkey::policy;
 use everkey::ports::PortError;
 use everkey::ports::Refusal;
 use everkey::run::codes;
+use everkey::run::issuers::ISSUERS;
 use everkey::run::places::PLACES;
 use everkey::run::signing::SIGNING;
 use everkey::run::upkeep::UPKEEP;
@@ -55,7 +56,8 @@ fn escaped(text: &str) -> String {
 #[test]
 fn error_codes() {
     let mut codes: Vec<(&str, &str, &str, &str)> =
-        [codes::CODES, everkey::cli::CERT_CODES, everkey::cli::FAULT_CODES, PLACES, SIGNING, UPKEEP, WATCHING].concat();
+        [codes::CODES, everkey::cli::CERT_CODES, everkey::cli::FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING]
+            .concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();

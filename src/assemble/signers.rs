@@ -14,16 +14,18 @@ use crate::ports::Issuer;
 use crate::ports::Issuers;
 use crate::ports::PortError;
 use crate::ports::Refusal;
+use crate::sinks::Factory;
 
 /// Everybody who signs certificates for this installation. The key of a CA is read when it signs, and not before.
 pub(super) struct Signers {
     authorities: BTreeMap<String, LocalCa>,
+    places: Factory,
 }
 
 impl Signers {
-    /// Those of `[ca.NAME]`.
-    pub(super) fn of(settings: &Settings) -> Self {
-        Self { authorities: settings.tool.ca.clone() }
+    /// Those of `[ca.NAME]`, and those that are reached as the sinks are.
+    pub(super) fn of(settings: &Settings, places: Factory) -> Self {
+        Self { authorities: settings.tool.ca.clone(), places }
     }
 }
 
@@ -41,6 +43,7 @@ impl Issuers for Signers {
                 })?;
                 Ok(Box::new(pki::LocalCa::new(authority)))
             }
+            IssuerKind::VaultPki(spec) => self.places.issuer(spec),
             IssuerKind::Csr | IssuerKind::SelfSigned => Err(refused("nobody is asked for this certificate".into())),
         }
     }

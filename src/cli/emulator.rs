@@ -49,7 +49,7 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
         format!("Managed identity on {imds}. To use it:  export AZURE_POD_IDENTITY_AUTHORITY_HOST={imds}\n")
     });
     out.print(&format!(
-        "Entra emulator on {} (login, Graph). CA: {}. Operator: {}\n{machine}",
+        "Entra emulator on {} (login, Graph, Key Vault). CA: {}. Operator: {}\n{machine}",
         emulator.url(),
         args.dir.join("ca.pem").display(),
         args.dir.join("emulator.json").display(),

@@ -171,7 +171,7 @@ pub(super) fn write_guide(guide: &Guide<'_>) -> Result<(), EmulatorError> {
         "tenant_id": guide.tenant_id,
         "key_vault": {"suffix": vault_suffix(guide), "by_path": format!("{}/vaults/NAME", guide.url)},
         "vault": {
-            "address": guide.url, "mount": "secret", "role_id": role_id,
+            "address": guide.url, "mount": "secret", "pki_mount": "pki", "pki_role": "everkey", "role_id": role_id,
             "secret_id_file": path(VAULT_SECRET_ID)?, "token_file": path(VAULT_TOKEN)?,
         },
         "kubernetes": {"address": guide.url, "token_file": path(KUBERNETES_TOKEN)?},

@@ -62,6 +62,8 @@ pub struct Quirks {
     pub report_rounds_to_day: bool,
     /// The 409 of `write_conflict_window` carries Retry-After.
     pub retry_after_on_conflict: bool,
+    /// sendMail takes any `from`; if not, only the mailbox's own address.
+    pub sends_as_anybody: bool,
     /// Only every second token request meets a front end that lags by `token_lag`.
     pub token_flapping: bool,
     /// The token endpoint refuses a credential for so long after it was added, and accepts it for so
@@ -99,6 +101,7 @@ impl Default for Quirks {
             report_lag: SignedDuration::ZERO,
             report_rounds_to_day: false,
             retry_after_on_conflict: false,
+            sends_as_anybody: false,
             token_flapping: false,
             token_lag: SignedDuration::ZERO,
             token_refusals: BTreeMap::new(),

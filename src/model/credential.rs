@@ -13,6 +13,7 @@ use super::SealId;
 use super::SinkSpec;
 use super::SlotName;
 use super::Thumbprint;
+use super::VaultPkiSpec;
 
 /// Key type of a certificate. Entra accepts only RSA 2048 and up for sign-in.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -70,6 +71,8 @@ pub enum IssuerKind {
     Csr,
     /// The key itself.
     SelfSigned,
+    /// A PKI engine of HashiCorp Vault.
+    VaultPki(Box<VaultPkiSpec>),
 }
 
 /// What a policy asks of a certificate.

@@ -84,6 +84,32 @@ impl VaultKvSpec {
     }
 }
 
+/// A role of a PKI engine of HashiCorp Vault or OpenBao, which signs requests.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct VaultPkiSpec {
+    /// Base address.
+    pub address: String,
+    /// Where the PKI engine is mounted.
+    pub mount: String,
+    /// The role.
+    pub role: String,
+    /// Common name of the certificate, for roles that do not take it from the request.
+    pub common_name: String,
+    /// How to sign in.
+    pub auth: VaultAuth,
+    /// Vault Enterprise namespace.
+    pub namespace: Option<String>,
+    /// PEM file of the only CA to trust.
+    pub ca_file: Option<String>,
+}
+
+impl VaultPkiSpec {
+    /// Address, mount and role.
+    pub fn place(&self) -> String {
+        format!("{}/{}/sign/{}", self.address, self.mount, self.role)
+    }
+}
+
 /// Type of a Kubernetes Secret.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum KubernetesType {

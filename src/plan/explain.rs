@@ -169,6 +169,7 @@ fn stage_line(
                 IssuerKind::SelfSigned => String::new(),
                 IssuerKind::Ca(name) => format!(", signed by CA {name}"),
                 IssuerKind::Command(argv) => format!(", signed through {}", argv.first().map_or("", String::as_str)),
+                IssuerKind::VaultPki(spec) => format!(", signed by Vault {}", spec.place()),
                 IssuerKind::Csr => ", signed by your CA: the owner gets the request".to_owned(),
             };
             format!("+ add certificate     {}, {}, valid {days} d to {end}{signed}", spec.subject, spec.key.label())

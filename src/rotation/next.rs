@@ -240,7 +240,7 @@ fn keyed(r: &Rotation) -> Next {
     match spec.issuer {
         IssuerKind::SelfSigned => Next::Do(Action::MakeCertificate),
         _ if r.request.is_none() => Next::Do(Action::MakeRequest),
-        IssuerKind::Ca(_) | IssuerKind::Command(_) => Next::Do(Action::MakeCertificate),
+        IssuerKind::Ca(_) | IssuerKind::Command(_) | IssuerKind::VaultPki(_) => Next::Do(Action::MakeCertificate),
         IssuerKind::Csr => Next::Wait(None, Waiting::Person),
     }
 }

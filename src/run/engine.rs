@@ -28,6 +28,7 @@ use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
 use crate::rotation::numbers::backoff;
+use crate::run::issuers;
 use crate::run::limits;
 use crate::run::look::Around;
 use crate::run::observe;
@@ -59,6 +60,8 @@ pub struct Engine {
     pub(super) stop: Arc<AtomicBool>,
     /// Shared stores as the policies describe them now.
     pub(super) stores: places::Stores,
+    /// Issuers that are asked with a request, as the policies describe them now.
+    pub(super) signers: issuers::Signers,
     pub(super) uploads: Uploads,
 }
 
@@ -82,6 +85,7 @@ impl Engine {
             progress,
             stop,
             stores: BTreeMap::new(),
+            signers: BTreeMap::new(),
             uploads: Uploads::default(),
         }
     }
@@ -91,6 +95,7 @@ impl Engine {
     pub fn concerning(mut self, policies: &[Policy]) -> Self {
         self.people = concerned(policies);
         self.stores = places::stores(policies);
+        self.signers = issuers::signers(policies);
         self
     }
 
@@ -106,6 +111,7 @@ impl Engine {
         self.options = options;
         self.people = concerned(policies);
         self.stores = places::stores(policies);
+        self.signers = issuers::signers(policies);
     }
 
     pub(super) fn now(&self) -> Timestamp {

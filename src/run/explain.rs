@@ -172,9 +172,9 @@ pub fn store(error: &StoreError) -> Error {
 /// The exit class of a code in a rotation's record.
 pub fn class_of(code: &str) -> Class {
     match code {
-        "A010" | "A031" | "G012" | "G051" | "G052" | "S020" => Class::Permission,
+        "A010" | "A031" | "G012" | "G051" | "G052" | "S020" | "S027" => Class::Permission,
         "A032" | "G010" | "G016" | "G053" => Class::Unavailable,
-        "G011" | "G014" | "S024" | "T011" | "T012" => Class::Temporary,
+        "G011" | "G014" | "S024" | "S029" | "T011" | "T012" => Class::Temporary,
         "G050" => Class::Config,
         _ => Class::Failed,
     }

@@ -28,6 +28,7 @@ use crate::rotation;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
 use crate::run::explain;
+use crate::run::issuers;
 use crate::run::seals;
 use crate::run::setup::RunError;
 use crate::secret::Secret;
@@ -70,7 +71,8 @@ impl Engine {
         let key = self.sealed_key(r).await?;
         let start = attempt.start.checked_sub(BACKDATED).unwrap_or(attempt.start);
         let certs = &self.ports.certs;
-        let made = match (&spec.issuer, &r.request) {
+        let issuer = self.present_issuer(r, &spec.issuer);
+        let made = match (issuer, &r.request) {
             (IssuerKind::SelfSigned, _) => certs.self_signed(&key, &spec.subject, start, attempt.end),
             (_, None) => return Ok(None),
             (kind, Some(request)) => {
@@ -88,8 +90,10 @@ impl Engine {
                 Ok(None)
             }
             Err(error) => {
-                let blocked = !matches!(error, PortError::Local(_) | PortError::Unreachable { .. });
-                self.fail(r, explain::problem(&error, "make the certificate"), blocked).await
+                // Asking again asks for the same, so what passes by itself is no reason to call somebody at once.
+                let passes = matches!(error, PortError::Throttled { .. } | PortError::Unsure { .. });
+                let blocked = !passes && !matches!(error, PortError::Local(_) | PortError::Unreachable { .. });
+                self.fail(r, issuers::problem(&error, issuer, "make the certificate"), blocked).await
             }
         }
     }

@@ -15,6 +15,7 @@ mod execute;
 pub mod explain;
 pub mod inventory;
 pub mod issue;
+pub mod issuers;
 mod limits;
 mod look;
 pub mod observe;

@@ -15,8 +15,11 @@ use super::key_vault::KeyVaultSink;
 use super::kubernetes::KubernetesSink;
 use super::remote::Remote;
 use super::vault_kv::VaultKvSink;
+use super::vault_pki::VaultPki;
 use crate::model::SinkSpec;
 use crate::model::SinkTarget;
+use crate::model::VaultPkiSpec;
+use crate::ports::Issuer;
 use crate::ports::PortError;
 use crate::ports::Sink;
 use crate::ports::Sinks;
@@ -51,6 +54,14 @@ impl Factory {
     fn remote(&self) -> Result<Arc<Remote>, PortError> {
         let none = || SinkError::refused("places beyond this machine are not reached from here").into();
         self.remote.clone().ok_or_else(none)
+    }
+
+    /// The PKI engine that `spec` names, for the port `Issuers`.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`] for an address that may not be reached, [`PortError::Local`] for its CA file.
+    pub fn issuer(&self, spec: &VaultPkiSpec) -> Result<Box<dyn Issuer>, PortError> {
+        Ok(Box::new(VaultPki::new(spec, &self.remote()?)?))
     }
 
     fn sink(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {

@@ -35,6 +35,8 @@ use crate::secret::Fingerprint;
 use crate::secret::Secret;
 use wire::Bundle;
 use wire::Failed;
+use wire::Listed;
+use wire::Versions;
 
 /// The version of the interface, which every vault has had for years.
 const API: &str = "7.4";
@@ -42,6 +44,9 @@ const API: &str = "7.4";
 /// How often a name that is being recovered is looked for, and how far apart.
 const RECOVERY_LOOKS: u32 = 6;
 const RECOVERY_WAIT: SignedDuration = SignedDuration::from_secs(2);
+
+/// Most pages of versions that are looked at.
+const VERSION_PAGES: u32 = 40;
 
 /// One object of a vault.
 #[derive(Debug)]
@@ -78,7 +83,12 @@ impl KeyVaultSink {
     /// Sends with a token; when the vault does not accept the token, once more with a new one.
     async fn send(&self, request: impl Fn() -> Result<Request, PortError> + Send + Sync) -> Result<Reply, PortError> {
         let tokens = &self.remote.vault_tokens;
-        let signed = |token: Secret| request()?.query("api-version", API).bearer(&token);
+        let signed = |token: Secret| {
+            let request = request()?;
+            // A link to a next page brings its own.
+            let request = if request.mentions("api-version") { request } else { request.query("api-version", API) };
+            request.bearer(&token)
+        };
         let reply = self.site.send(signed(tokens.token().await.map_err(not_sent)?)?).await?;
         if reply.status != 401 {
             return Ok(reply);
@@ -89,11 +99,37 @@ impl KeyVaultSink {
 
     /// The latest version; `None` when there is none.
     async fn latest(&self) -> Result<Option<Bundle>, PortError> {
-        match self.send(|| Ok(Request::get(self.path("", "")))).await?.accept() {
+        let reply = self.send(|| Ok(Request::get(self.path("", "")))).await?;
+        let hidden = reply.status == 403 && reply.json::<Failed>().is_ok_and(|failed| failed.is("SecretDisabled"));
+        match reply.accept() {
             Ok(reply) => reply.json().map(Some),
             Err(PortError::Missing(_)) => Ok(None),
+            Err(error) if hidden => self.outdated().await.ok_or(error).map(Some),
             Err(error) => Err(error),
         }
+    }
+
+    /// The latest version without its value, where the vault hides it because its validity is over: after a long outage
+    /// it is the one to replace. One that somebody disabled stays hidden.
+    async fn outdated(&self) -> Option<Bundle> {
+        let mut next: Option<String> = None;
+        let mut listed: Vec<Listed> = Vec::new();
+        for _ in 0..VERSION_PAGES {
+            let request = || match &next {
+                Some(link) => Ok(Request::follow(link.clone())),
+                None => Ok(Request::get(self.path("", "/versions"))),
+            };
+            let page: Versions = self.send(request).await.and_then(Reply::accept).ok()?.json().ok()?;
+            listed.extend(page.value);
+            match page.next_link.filter(|link| !link.is_empty()) {
+                Some(link) => next = Some(link),
+                None => {
+                    let latest = listed.into_iter().max_by_key(|version| version.attributes.created)?;
+                    return latest.attributes.is_over(self.remote.clock.now()).then(|| latest.hidden());
+                }
+            }
+        }
+        None
     }
 
     /// Whether the name is taken by a deleted object. Without the right to look it counts as free: a write will tell.

@@ -2,7 +2,8 @@
 //!
 //! [`Factory`] is the port `Sinks`. Each kind is a folder; what they share stands beside them:
 //! `place` (work relative to an open directory), `sidecar` (lock and generation), `owner`,
-//! `mounts` and `after`; for places beyond this machine `remote`.
+//! `mounts` and `after`; for places beyond this machine `remote`, and `vault` for HashiCorp's, which
+//! also signs certificates (`vault_pki`).
 
 mod after;
 mod error;
@@ -17,7 +18,9 @@ mod owner;
 mod place;
 mod remote;
 mod sidecar;
+mod vault;
 mod vault_kv;
+mod vault_pki;
 
 pub use factory::Factory;
 pub use remote::Remote;

@@ -18,14 +18,9 @@ use super::remote::Remote;
 use super::remote::Writer;
 use super::remote::conflict;
 use super::remote::differs;
-use super::remote::not_sent;
-use super::remote::read_secret;
+use super::vault;
+use super::vault::Vault;
 use crate::http::Method;
-use crate::http::Reply;
-use crate::http::Request;
-use crate::http::Site;
-use crate::http::segment;
-use crate::model::VaultAuth;
 use crate::model::VaultKvSpec;
 use crate::ports::Payload;
 use crate::ports::PortError;
@@ -39,8 +34,8 @@ pub(super) struct VaultKvSink {
     keys: Keys,
     path: String,
     remote: Arc<Remote>,
-    site: Site,
     spec: VaultKvSpec,
+    vault: Vault,
 }
 
 /// What is there: the version for check-and-set, and our keys among others.
@@ -70,17 +65,6 @@ struct ReadMetadata {
     version: u64,
 }
 
-#[derive(Deserialize)]
-struct Login {
-    auth: LoginAuth,
-}
-
-#[derive(Deserialize)]
-struct LoginAuth {
-    #[serde(deserialize_with = "remote::secret")]
-    client_token: Secret,
-}
-
 #[derive(Serialize)]
 struct Written<'a> {
     options: Options,
@@ -94,52 +78,18 @@ struct Options {
 
 impl VaultKvSink {
     pub(super) fn new(spec: &VaultKvSpec, remote: Arc<Remote>) -> Result<Self, PortError> {
-        let parts = |text: &str| text.split('/').map(segment).collect::<Vec<_>>().join("/");
+        let ca_file = spec.ca_file.as_deref();
         Ok(Self {
             keys: Keys::new(&spec.values)?,
-            path: format!("/v1/{}/data/{}", parts(&spec.mount), parts(&spec.path)),
-            site: remote.site(&spec.address, spec.ca_file.as_deref())?,
+            path: format!("/v1/{}/data/{}", vault::path(&spec.mount), vault::path(&spec.path)),
+            vault: Vault::new(&remote, &spec.address, &spec.auth, spec.namespace.as_ref(), ca_file)?,
             remote,
             spec: spec.clone(),
         })
     }
 
-    /// A request in the namespace of the policy.
-    fn request(&self, method: Method, path: &str) -> Result<Request, PortError> {
-        let request = Request::new(method, path).header("x-vault-request", "true");
-        match &self.spec.namespace {
-            Some(namespace) => request.text_header("x-vault-namespace", namespace),
-            None => Ok(request),
-        }
-    }
-
-    /// A token: of AppRole, or from the file that somebody keeps fresh.
-    async fn token(&self) -> Result<Secret, PortError> {
-        match &self.spec.auth {
-            VaultAuth::Token { token_file } => Ok(read_secret("read the Vault token", token_file)?),
-            VaultAuth::AppRole { role_id, secret_id_file } => {
-                let secret_id = read_secret("read the secret id", secret_id_file)?;
-                let text = secret_id.expose_text().unwrap_or_default();
-                let request = self.request(Method::POST, "/v1/auth/approle/login")?;
-                let request = request.json(&BTreeMap::from([("role_id", role_id.as_str()), ("secret_id", text)]))?;
-                let reply = self.site.send(request.hide(&secret_id)).await.map_err(not_sent)?;
-                // Vault answers a wrong role or secret id with 400.
-                let login: Login = match reply.accept().and_then(|reply| reply.json()) {
-                    Err(PortError::Refused(refusal)) => return Err(PortError::Denied(refusal)),
-                    other => other.map_err(not_sent)?,
-                };
-                Ok(login.auth.client_token)
-            }
-        }
-    }
-
-    async fn send(&self, request: Request) -> Result<Reply, PortError> {
-        let token = self.token().await?;
-        self.site.send(request.secret_header("x-vault-token", "", &token)?).await
-    }
-
     async fn held(&self) -> Result<Held, PortError> {
-        let reply = self.send(self.request(Method::GET, &self.path)?).await?;
+        let reply = self.vault.send(self.vault.request(Method::GET, &self.path)?).await?;
         if reply.status == 404 {
             // A deleted version still has its number; nothing at all has no body to speak of.
             let version = reply.json::<Read>().map_or(0, |read| read.data.metadata.version);
@@ -162,11 +112,11 @@ impl VaultKvSink {
             true => (Method::POST, "application/json"),
             false => (Method::PATCH, "application/merge-patch+json"),
         };
-        let mut request = self.request(method, &self.path)?.json_as(content_type, &body)?;
+        let mut request = self.vault.request(method, &self.path)?.json_as(content_type, &body)?;
         for value in values.values() {
             request = request.hide(value);
         }
-        match self.send(request).await?.accept() {
+        match self.vault.send(request).await?.accept() {
             Ok(_) => Ok(()),
             Err(PortError::Refused(refusal)) if refusal.message.contains("check-and-set") => {
                 Err(conflict("check-and-set", format!("somebody wrote to {} at the same time", self.place())))

@@ -40,6 +40,7 @@ mod stores;
 mod tables;
 mod terminal;
 mod trial;
+mod vault_pki;
 mod vaults;
 mod watch;
 mod words;

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use everkey::emulator::Quirks;
 use everkey::emulator::directory::MICROSOFT_GRAPH;
 use everkey::emulator::directory::PermissionKind;
 use everkey::emulator::directory::permissions_of;
@@ -63,6 +64,7 @@ async fn mails_are_caught_in_both_forms_and_only_from_those_who_may_send() {
         "Subject: Secret of payroll ends on 5 May\r\n",
         "Reply-To: platform@contoso.example\r\n",
         "x-everkey-notice: 7\r\n",
+        "Importance: high\r\n",
         "Nothing to do.",
         "filename=\"due.ics\"",
         "Date: Fri, 20 Nov 2026 09:00:00",
@@ -80,6 +82,13 @@ async fn mails_are_caught_in_both_forms_and_only_from_those_who_may_send() {
         *mail.pointer_mut(pointer).unwrap() = value;
         mail
     };
+    let from = |address: &str| {
+        let mut mail = mail();
+        mail["message"]["from"] = json!({"emailAddress": {"address": address}});
+        mail
+    };
+    let mime = BASE64_STANDARD.encode("From: d.okoro@contoso.example\r\nTo: one@contoso.example\r\n\r\nHello\r\n");
+    assert_eq!(raw(mime).await.failure(), (403, "ErrorSendAsDenied".to_owned()));
     for (path, body, status, code) in [
         ("/users/nobody@elsewhere.example/sendMail", mail(), 404, "ErrorInvalidUser"),
         (PATH, json!({"message": {"subject": "to nobody"}}), 400, "ErrorInvalidRecipients"),
@@ -89,6 +98,8 @@ async fn mails_are_caught_in_both_forms_and_only_from_those_who_may_send() {
             400,
             "ErrorInvalidRecipients",
         ),
+        (PATH, changed("/message/importance", json!("urgent")), 400, "BadRequest"),
+        (PATH, from("d.okoro@contoso.example"), 403, "ErrorSendAsDenied"),
         (PATH, changed("/message/internetMessageHeaders/0/name", json!("Bcc")), 400, "InvalidInternetMessageHeader"),
         (PATH, changed("/message/attachments/0/contentBytes", json!("%")), 400, "ErrorInvalidRequest"),
         (
@@ -101,4 +112,8 @@ async fn mails_are_caught_in_both_forms_and_only_from_those_who_may_send() {
         assert_eq!(send(path, body).await.failure(), (status, code.to_owned()));
     }
     assert_eq!(bench.emulator.mails().len(), 2);
+    send(PATH, from("Everkey@contoso.example")).await.expect(202);
+    bench.emulator.set_quirks(Quirks { sends_as_anybody: true, ..Quirks::default() });
+    send(PATH, from("d.okoro@contoso.example")).await.expect(202);
+    assert_eq!(bench.emulator.mails().len(), 4);
 }

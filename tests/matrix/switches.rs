@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// Every switch with the settings that differ from its default, and those that must stand beside it to matter. The
 /// default is what all other tests run under.
-const SWITCHES: [(&str, &[&[&str]]); 27] = [
+const SWITCHES: [(&str, &[&[&str]]); 28] = [
     ("absent_password_is_404", &[&["absent_password_is_404=true"]]),
     ("base64_key_identifiers", &[&["base64_key_identifiers=true"]]),
     ("certificate_year_cap", &[&["certificate_year_cap=true"]]),
@@ -37,6 +37,7 @@ const SWITCHES: [(&str, &[&[&str]]); 27] = [
     ("report_lag", &[&["report_lag=72h"]]),
     ("report_rounds_to_day", &[&["report_rounds_to_day=true"]]),
     ("retry_after_on_conflict", &[&["retry_after_on_conflict=true", "write_conflict_window=20s"]]),
+    ("sends_as_anybody", &[&["sends_as_anybody=true"]]),
     ("token_flapping", &[&["token_flapping=true", "token_lag=45s"]]),
     ("token_lag", &[&["token_lag=45s"]]),
     (

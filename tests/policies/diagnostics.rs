@@ -197,7 +197,7 @@ const FILES_CASES: &[Case] = &[
     ("allow =", "denied = \"a@contoso.example\"\nallow =", &[]),
     ("[mailboxes]", "[permissions.graph]\napplication = [\"Mail.Send\"]\n[mailboxes]", &["P034 11:16-11:27"]),
     ("key = { name = \"p.key\" }", "key = { name = \"p.pfx\" }", &["P035 19:16-19:23"]),
-    ("\"self-signed\"", "\"vault-pki\"", &["P037 13:10-13:21"]),
+    ("\"self-signed\"", "\"azure-key-vault\"", &["P037 13:10-13:27"]),
     ("\"self-signed\"", "\"ca:team-ca\"", &["P006 13:10-13:22"]),
     ("\"self-signed\"", "\"command\"", &["P005 13:10-13:19"]),
     ("issuer = \"self-signed\"", "issuer = \"command\"\nissuer_command = [\"bin/sign\"]", &["P050 14:18-14:30"]),

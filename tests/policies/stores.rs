@@ -49,8 +49,42 @@ const VAULTS_CASES: &[Case] = &[
     ("[[credential]]", "[[credential]]\nconfirm = { method = \"sign-in-report\" }", &[]),
 ];
 
+/// A certificate that a Vault signs.
+const SIGNED: &str = r#"version = 1
+name = "p"
+impact = "New portal leads stop arriving."
+mode = "rotate"
+[app]
+display_name = "Portal"
+[people]
+owner = "ops@contoso.example"
+[[credential]]
+kind = "certificate"
+issuer = "vault-pki"
+[credential.vault_pki]
+address = "https://vault.contoso.example:8200"
+role = "entra-apps"
+role_id = "8d1e6f0a-0000-4000-8000-000000000a11"
+secret_id_file = "/etc/everkey/vault.secret-id"
+[[credential.deliver]]
+to = "files"
+directory = "/var/lib/p"
+pem = { name = "p.crt" }
+key = { name = "p.key" }
+"#;
+
+const SIGNED_CASES: &[Case] = &[
+    ("https://vault", "http://vault", &["P055 13:11-13:46"]),
+    ("role = \"entra-apps\"", "role = \"../roles\"", &["P071 14:8-14:18"]),
+    ("role = \"entra-apps\"\n", "", &["P005 12:1-12:23"]),
+    ("role_id = \"8d1e6f0a-0000-4000-8000-000000000a11\"\n", "", &["P072 12:1-12:23"]),
+    ("/etc/everkey", "etc/everkey", &["P040 16:18-16:47"]),
+    ("\"vault-pki\"", "\"self-signed\"", &["P050 12:13-12:22"]),
+    ("[credential.vault_pki]", "[unheard-of]", &["P005 11:10-11:21", "P003 12:2-12:12"]),
+];
+
 /// Every code that the cases tell.
 pub fn seen() -> Vec<&'static str> {
-    assert!(read(VAULTS).is_empty());
-    run(VAULTS, VAULTS_CASES, read)
+    assert!(read(VAULTS).is_empty() && read(SIGNED).is_empty());
+    [run(VAULTS, VAULTS_CASES, read), run(SIGNED, SIGNED_CASES, read)].concat()
 }

@@ -18,6 +18,11 @@ use super::beyond;
 use super::properties::default_of;
 use super::properties::merge_application;
 
+/// Most permissions of an application that personal accounts may use.
+const PERSONAL_PERMISSIONS: usize = 200;
+/// Most of them of one resource.
+const PERSONAL_PERMISSIONS_OF_ONE: usize = 30;
+
 /// An app registration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -223,6 +228,9 @@ impl Directory {
         if application.allows_personal_accounts() && application.property("api")["requestedAccessTokenVersion"] != 2 {
             return Err(Refusal::invalid("Property api.requestedAccessTokenVersion is invalid."));
         }
+        if application.allows_personal_accounts() {
+            check_personal_permissions(&application.property("requiredResourceAccess"))?;
+        }
         let uris = application.property("identifierUris");
         self.check_audience_policy(application)?;
         let uris = uris.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -255,6 +263,19 @@ impl Directory {
     }
 }
 
+/// The limits where personal accounts sign in (entra-contract 5b).
+fn check_personal_permissions(required: &Value) -> Result<(), Refusal> {
+    let of = |resource: &Value| resource["resourceAccess"].as_array().map_or(0, Vec::len);
+    let counts: Vec<usize> = required.as_array().into_iter().flatten().map(of).collect();
+    let total: usize = counts.iter().sum();
+    if total > PERSONAL_PERMISSIONS || counts.iter().any(|count| *count > PERSONAL_PERMISSIONS_OF_ONE) {
+        return Err(Refusal::invalid(format!(
+            "Property requiredResourceAccess is invalid: with personal accounts at most {PERSONAL_PERMISSIONS} permissions, and {PERSONAL_PERMISSIONS_OF_ONE} of one resource."
+        )));
+    }
+    Ok(())
+}
+
 fn audience_of(value: &Value) -> Result<String, Refusal> {
     match value.as_str() {
         Some(
@@ -267,7 +288,7 @@ fn audience_of(value: &Value) -> Result<String, Refusal> {
     }
 }
 
-fn take_keys(written: &mut Properties) -> Result<Option<Vec<KeyEntry>>, Refusal> {
+pub(super) fn take_keys(written: &mut Properties) -> Result<Option<Vec<KeyEntry>>, Refusal> {
     let Some(keys) = written.remove("keyCredentials") else { return Ok(None) };
     let keys: Option<Vec<KeyEntry>> = serde_json::from_value(keys)
         .map_err(|error| Refusal::invalid(format!("Invalid value specified for property 'keyCredentials'. {error}")))?;

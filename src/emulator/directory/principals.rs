@@ -11,10 +11,12 @@ use uuid::uuid;
 
 use super::Credentials;
 use super::Directory;
+use super::KeyConduct;
 use super::Permission;
 use super::PermissionKind;
 use super::Properties;
 use super::Refusal;
+use super::applications::take_keys;
 use super::beyond;
 use super::permissions::microsoft_name;
 use super::permissions_of;
@@ -161,15 +163,26 @@ impl Directory {
         id
     }
 
-    /// Changes a service principal by what a client wrote.
-    pub fn update_principal(&mut self, id: Uuid, mut written: Properties) -> Result<(), Refusal> {
+    /// Changes a service principal by what a client wrote; its certificates as those of an application.
+    pub fn update_principal(
+        &mut self,
+        id: Uuid,
+        mut written: Properties,
+        conduct: KeyConduct,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let mut principal = self.principal(id).ok_or_else(|| Refusal::no_object(id))?.clone();
         if let Some(enabled) = written.remove("accountEnabled") {
             let enabled = enabled.as_bool();
             principal.account_enabled =
                 enabled.ok_or_else(|| Refusal::invalid("Invalid value specified for property 'accountEnabled'."))?;
         }
+        let keys = take_keys(&mut written)?;
         merge_principal(&mut principal.properties, written)?;
+        if let Some(keys) = keys {
+            self.replace_keys(id, &keys, conduct, now)?;
+            principal.credentials = self.principals[&id].credentials.clone();
+        }
         self.principals.insert(id, principal);
         Ok(())
     }

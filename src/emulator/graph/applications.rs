@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use axum::http::StatusCode;
+use axum::http::header;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -88,6 +89,7 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (_, "") => Err(Problem::method(request.call)),
+        (&Method::PUT, "logo") => logo(request, id),
         (_, rest) if rest.starts_with("appmanagementpolicies") => policies::of_object(request, id, used),
         (_, rest) if rest.starts_with("owners") => owners::route(request, id, used),
         (_, rest) if rest.starts_with("federatedidentitycredentials") => federated::route(request, id, used),
@@ -96,6 +98,21 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
             credentials::route(request, id, &action)
         }
     }
+}
+
+/// A picture is looked at and not kept.
+fn logo(request: &Request<'_>, id: Uuid) -> Answer {
+    request.caller.need_write(&request.tenant.directory, id)?;
+    let kind = request.call.header(header::CONTENT_TYPE).unwrap_or_default();
+    let is_picture = ["image/gif", "image/jpeg", "image/jpg", "image/png"].contains(&kind);
+    if !is_picture || request.call.body.is_empty() {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "Request_BadRequest",
+            "The image is not a GIF, JPEG or PNG.",
+        ));
+    }
+    Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
 fn read(request: &mut Request<'_>, address: &Address) -> Answer {

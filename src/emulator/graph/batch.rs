@@ -25,6 +25,9 @@ use super::problem::Answer;
 use crate::emulator::call::Call;
 use crate::emulator::call::Reply;
 use crate::emulator::call::ReplyBody;
+use crate::emulator::fault::Met;
+use crate::emulator::fault::meet;
+use crate::emulator::log;
 
 /// Most requests in a batch.
 const MAX: usize = 20;
@@ -125,18 +128,48 @@ fn answer(request: &mut Request<'_>, item: &Item) -> Reply {
     if call.path.to_ascii_lowercase().ends_with("$batch") {
         return refused("A batch inside a batch is not allowed.").reply(outer);
     }
-    super::answer(request.tenant, &call)
+    let version = call.path.split('/').nth(1).unwrap_or_default().to_ascii_lowercase();
+    if version != "v1.0" && version != "beta" {
+        return super::not_found(&call);
+    }
+    met(request, call)
+}
+
+/// The request on its own, as one that comes alone is met: noted, counted, and with a fault where one waits for it.
+fn met(request: &mut Request<'_>, call: Call) -> Reply {
+    let (caller, tenant) = (log::caller(&call), &mut *request.tenant);
+    let (name, effect) = tenant.faults.take(call.method.as_str(), &call.path, caller).unzip();
+    let number = tenant.log.note(&call, caller, name);
+    let reply = match effect {
+        None => tenant.answer(&call),
+        Some(effect) => match meet(effect, tenant, call) {
+            Met::Answered(reply, _) => reply,
+            // The gateway hears nothing of this request, and has the answers of the others.
+            Met::Cut | Met::Never => unheard(),
+        },
+    };
+    tenant.log.answered(number, reply.status.as_u16());
+    tenant.log.closed(number);
+    reply
+}
+
+fn unheard() -> Reply {
+    let error =
+        json!({"error": {"code": "UnknownError", "message": "The gateway had no answer in time.", "innerError": {}}});
+    Reply::json(StatusCode::GATEWAY_TIMEOUT, error)
 }
 
 fn call(outer: &Call, version: &str, item: &Item) -> Option<Call> {
     let mut headers = HeaderMap::new();
-    for name in [header::AUTHORIZATION, header::HOST] {
-        if let Some(value) = outer.headers.get(&name) {
-            headers.insert(name, value.clone());
-        }
+    if let Some(value) = outer.headers.get(header::AUTHORIZATION) {
+        headers.insert(header::AUTHORIZATION, value.clone());
     }
     for (name, value) in item.headers.iter().flatten() {
         headers.insert(HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?);
+    }
+    // Where it came in is not the request's to say.
+    if let Some(value) = outer.headers.get(header::HOST) {
+        headers.insert(header::HOST, value.clone());
     }
     // The SDK for Python writes absolute addresses; the documents only show relative ones.
     let (path, query) = match Url::parse(&item.url) {

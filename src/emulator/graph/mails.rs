@@ -46,6 +46,7 @@ struct Message {
     body: Option<Content>,
     cc_recipients: Option<Vec<Recipient>>,
     from: Option<Recipient>,
+    importance: Option<String>,
     internet_message_headers: Option<Vec<Header>>,
     reply_to: Option<Vec<Recipient>>,
     subject: Option<String>,
@@ -107,7 +108,7 @@ pub(super) fn route(request: &mut Request<'_>) -> Answer {
         Problem::new(StatusCode::NOT_FOUND, "ErrorInvalidUser", format!("The requested user '{user}' is invalid."))
     })?;
     let is_mime = call.header(header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/plain"));
-    let mail = if is_mime { from_mime(&from, &call.body)? } else { from_json(&from, request)? };
+    let mail = if is_mime { from_mime(&from, request)? } else { from_json(&from, request)? };
     request.tenant.catch(mail);
     Ok(Reply::empty(StatusCode::ACCEPTED))
 }
@@ -119,8 +120,18 @@ fn mailbox(directory: &Directory, user: &str) -> Option<String> {
     known.map(|user| user.mail.clone()).or_else(|| shared.map(|_| user.to_owned()))
 }
 
-fn from_mime(from: &str, body: &[u8]) -> Result<CaughtMail, Problem> {
-    let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+/// Whether the mailbox may write `written` as its sender.
+fn check_sender(mailbox: &str, written: Option<&str>, request: &Request<'_>) -> Result<(), Problem> {
+    let own = written.is_none_or(|written| written.eq_ignore_ascii_case(mailbox));
+    if own || request.tenant.quirks.sends_as_anybody {
+        return Ok(());
+    }
+    let message = "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.";
+    Err(Problem::new(StatusCode::FORBIDDEN, "ErrorSendAsDenied", message))
+}
+
+fn from_mime(from: &str, request: &Request<'_>) -> Result<CaughtMail, Problem> {
+    let text: Vec<u8> = request.call.body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let data = BASE64_STANDARD.decode(text).map_err(|_| {
         Problem::new(
             StatusCode::BAD_REQUEST,
@@ -133,6 +144,8 @@ fn from_mime(from: &str, body: &[u8]) -> Result<CaughtMail, Problem> {
     let to: Vec<String> =
         lists.flat_map(|list| list.iter()).filter_map(|one| Some(one.address()?.to_owned())).collect();
     check_recipients(&to)?;
+    let written = parsed.from().and_then(|list| list.first()).and_then(|one| one.address().map(str::to_owned));
+    check_sender(from, written.as_deref(), request)?;
     Ok(CaughtMail { data, from: from.to_owned(), to })
 }
 
@@ -145,6 +158,7 @@ fn from_json(from: &str, request: &Request<'_>) -> Result<CaughtMail, Problem> {
     let lists = [&message.to_recipients, &message.cc_recipients, &message.bcc_recipients];
     let to: Vec<String> = lists.into_iter().flatten().flatten().map(|one| one.email_address.address.clone()).collect();
     check_recipients(&to)?;
+    check_sender(from, message.from.as_ref().map(|one| one.email_address.address.as_str()), request)?;
     let mut builder = lettre::Message::builder().date(request.call.now.into());
     builder = builder.from(match &message.from {
         Some(written) => parsed(written)?,
@@ -170,6 +184,12 @@ fn from_json(from: &str, request: &Request<'_>) -> Result<CaughtMail, Problem> {
             Problem::new(StatusCode::BAD_REQUEST, "InvalidInternetMessageHeader", message)
         })?;
         builder = builder.raw_header(HeaderValue::new(known, value.clone()));
+    }
+    if let Some(importance) = &message.importance {
+        let known = ["low", "normal", "high"].into_iter().find(|known| importance.eq_ignore_ascii_case(known));
+        let known = known.ok_or_else(Problem::unreadable_body)?;
+        let name = HeaderName::new_from_ascii_str("Importance");
+        builder = builder.raw_header(HeaderValue::new(name, known.to_owned()));
     }
     let content = message.body.unwrap_or(Content { content: String::new(), content_type: None });
     let is_html = content.content_type.is_some_and(|kind| kind.eq_ignore_ascii_case("html"));

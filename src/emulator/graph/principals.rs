@@ -3,6 +3,7 @@
 use axum::http::Method;
 use axum::http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -91,10 +92,11 @@ fn create(request: &mut Request<'_>) -> Answer {
         }
         Some(request.caller.principal)
     };
+    let conduct = request.tenant.quirks.key_conduct();
     request.tenant.before_write(call.now);
     let directory = &mut request.tenant.directory;
     let id = directory.create_principal(body.app_id, owner, call.now)?;
-    if let Err(refusal) = directory.update_principal(id, body.rest) {
+    if let Err(refusal) = directory.update_principal(id, body.rest, conduct, call.now) {
         directory.delete_principal(id)?;
         return Err(refusal.into());
     }
@@ -114,9 +116,14 @@ fn object(request: &mut Request<'_>, address: &Address, used: usize) -> Answer {
     match (&call.method, names.as_str()) {
         (&Method::PATCH, "") => {
             request.caller.need_write(&request.tenant.directory, id)?;
-            let written = request.body()?;
+            let written: Properties = request.body()?;
+            if let Some(keys) = written.get("keyCredentials").and_then(Value::as_array) {
+                let secrets = request.tenant.directory.credentials(id).map_or(0, |held| held.passwords.len());
+                credentials::need_room(request, secrets + keys.len())?;
+            }
+            let conduct = request.tenant.quirks.key_conduct();
             request.tenant.before_write(call.now);
-            request.tenant.directory.update_principal(id, written)?;
+            request.tenant.directory.update_principal(id, written, conduct, call.now)?;
             Ok(Reply::empty(StatusCode::NO_CONTENT))
         }
         (&Method::DELETE, "") => {

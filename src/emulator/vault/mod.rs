@@ -1,8 +1,10 @@
-//! HashiCorp Vault in the small: KV version 2 at `secret/`, AppRole, and tokens (entra-contract 9). It answers below
-//! `/v1`, as OpenBao does.
+//! HashiCorp Vault in the small: KV version 2 at `secret/`, a CA at `pki/`, AppRole, and tokens (entra-contract 9). It
+//! answers below `/v1`, as OpenBao does.
 
 mod kv;
 mod merge;
+mod pki;
+mod request;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +30,7 @@ const TOKEN_SECONDS: i64 = 3600;
 pub struct Vault {
     /// Secrets by namespace and path.
     secrets: BTreeMap<String, kv::Entry>,
+    pki: pki::Pki,
     role_id: String,
     secret_id: String,
     root_token: String,
@@ -46,6 +49,7 @@ impl Default for Vault {
     fn default() -> Self {
         Self {
             secrets: BTreeMap::new(),
+            pki: pki::Pki::default(),
             role_id: Uuid::new_v4().to_string(),
             secret_id: Uuid::new_v4().to_string(),
             root_token: token(),
@@ -96,6 +100,9 @@ fn told(vault: &mut Vault, call: &Call) -> Told<Reply> {
         let health = json!({"initialized": true, "sealed": false, "standby": false, "version": "1.17.0"});
         return Ok(Reply::json(StatusCode::OK, health));
     }
+    if path == "pki/ca/pem" && call.method == Method::GET {
+        return pki::root_pem(&mut vault.pki, call);
+    }
     if path == "auth/approle/login" && matches!(call.method, Method::POST | Method::PUT) {
         return login(vault, call);
     }
@@ -109,6 +116,9 @@ fn told(vault: &mut Vault, call: &Call) -> Told<Reply> {
         let ttl = end.map_or(0, |end| end - call.now.as_second());
         let policies = if root { json!(["root"]) } else { json!(["default", "everkey"]) };
         return Ok(wrapped(call, json!({"ttl": ttl, "policies": policies, "renewable": !root, "type": "service"})));
+    }
+    if let Some(path) = path.strip_prefix("pki/") {
+        return pki::answer(&mut vault.pki, call, path, root);
     }
     let namespace = call.header("x-vault-namespace").unwrap_or_default().trim_matches('/');
     for kind in ["data", "metadata"] {

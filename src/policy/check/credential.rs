@@ -28,6 +28,7 @@ use super::confirm;
 use super::plain;
 use super::sinks::Sinks;
 use super::timing;
+use super::vaults;
 
 /// What the credentials of one policy need to know about it.
 pub(crate) struct Around<'a> {
@@ -40,7 +41,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// Issuers of `policy.md` that this release cannot use.
-const LATER_ISSUERS: &[&str] = &["azure-key-vault", "vault-pki"];
+const LATER_ISSUERS: &[&str] = &["azure-key-vault"];
 
 /// A person who goes to an outside CA has so long for it.
 const CSR_LEAD: SignedDuration = SignedDuration::from_hours(24 * 14);
@@ -149,7 +150,8 @@ impl Around<'_> {
                 .error("P040", at.key("subject").span(), "this subject is not a distinguished name (RFC 4514)")
                 .help("for instance `CN=enate-graph-mail`");
         }
-        let issuer = issuer(wire, self.cas, at, report);
+        let common_name = parsed.as_ref().map(common_name).unwrap_or_default();
+        let issuer = issuer(wire, self.cas, common_name, at, report);
         if let Some(profile) = wire.profile.as_deref().filter(|profile| *profile != PROFILE) {
             report
                 .error(
@@ -164,12 +166,23 @@ impl Around<'_> {
 }
 
 /// Who signs; `self-signed` stands in for what was refused.
-fn issuer(wire: &Credential, cas: &BTreeMap<String, LocalCa>, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
+fn issuer(
+    wire: &Credential,
+    cas: &BTreeMap<String, LocalCa>,
+    common_name: String,
+    at: At<'_>,
+    report: &mut Report<'_>,
+) -> IssuerKind {
     let here = at.key("issuer");
     let issuer = wire.issuer.as_deref().unwrap_or("self-signed");
     if !wire.issuer_command.is_empty() && issuer != "command" {
         report
             .error("P050", at.key("issuer_command").key_span(), "`issuer_command` belongs to `issuer = \"command\"`")
+            .help("remove it");
+    }
+    if wire.vault_pki.is_some() && issuer != "vault-pki" {
+        report
+            .error("P050", at.key("vault_pki").key_span(), "`vault_pki` belongs to `issuer = \"vault-pki\"`")
             .help("remove it");
     }
     if let Some(name) = issuer.strip_prefix("ca:") {
@@ -185,6 +198,19 @@ fn issuer(wire: &Credential, cas: &BTreeMap<String, LocalCa>, at: At<'_>, report
         "self-signed" => IssuerKind::SelfSigned,
         "csr" => IssuerKind::Csr,
         "command" => issuer_command(wire, at, report),
+        "vault-pki" => match &wire.vault_pki {
+            Some(pki) => {
+                IssuerKind::VaultPki(Box::new(vaults::vault_pki(pki, common_name, at.key("vault_pki"), report)))
+            }
+            None => {
+                if !at.is_broken() {
+                    report
+                        .error("P005", here.span(), "`issuer = \"vault-pki\"` needs `[credential.vault_pki]`")
+                        .help("its `address`, `role`, and a way to sign in");
+                }
+                IssuerKind::SelfSigned
+            }
+        },
         later if LATER_ISSUERS.contains(&later) => {
             report.error("P037", here.span(), format!("`issuer = \"{later}\"` is not in this release")).help(
                 "use `self-signed`; Entra trusts the certificate because it is registered, not because of who signed it",
@@ -192,14 +218,20 @@ fn issuer(wire: &Credential, cas: &BTreeMap<String, LocalCa>, at: At<'_>, report
             IssuerKind::SelfSigned
         }
         other => {
-            let known = ["self-signed", "csr", "command"];
+            let known = ["self-signed", "csr", "command", "vault-pki"];
             report
                 .error("P006", here.span(), format!("`issuer` does not know \"{other}\""))
                 .suggest(suggest::did_you_mean(other, known.into_iter().chain(LATER_ISSUERS.iter().copied())))
-                .help("one of `self-signed`, `ca:NAME` (a CA of everkey.toml), `csr`, `command`");
+                .help("one of `self-signed`, `ca:NAME` (a CA of everkey.toml), `csr`, `command`, `vault-pki`");
             IssuerKind::SelfSigned
         }
     }
+}
+
+fn common_name(subject: &x509_cert::name::Name) -> String {
+    let parts = subject.iter().filter(|part| part.oid == const_oid::db::rfc4519::CN);
+    let text = |part: &x509_cert::attr::AttributeTypeAndValue| String::from_utf8(part.value.value().to_vec()).ok();
+    parts.filter_map(text).next().unwrap_or_default()
 }
 
 fn issuer_command(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> IssuerKind {
@@ -227,6 +259,7 @@ fn client_secret(wire: &Credential, at: At<'_>, report: &mut Report<'_>) -> Cred
         ("key", wire.key.is_some()),
         ("issuer", wire.issuer.is_some()),
         ("issuer_command", !wire.issuer_command.is_empty()),
+        ("vault_pki", wire.vault_pki.is_some()),
         ("profile", wire.profile.is_some()),
         ("keep_private_key", wire.keep_private_key.is_some()),
     ];

@@ -8,11 +8,13 @@ use crate::model::KubernetesType;
 use crate::model::ValueName;
 use crate::model::VaultAuth;
 use crate::model::VaultKvSpec;
+use crate::model::VaultPkiSpec;
 use crate::policy::diagnostics::Report;
 use crate::policy::tree::At;
 use crate::policy::wire::vaults::KeyVault;
 use crate::policy::wire::vaults::Kubernetes;
 use crate::policy::wire::vaults::VaultKv;
+use crate::policy::wire::vaults::VaultPki;
 
 use super::plain;
 use super::sinks::Sinks;
@@ -21,6 +23,8 @@ use super::sinks::Sinks;
 const IN_CLUSTER: &str = "https://kubernetes.default.svc";
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 const POD_CA: &str = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+
+const VAULT_ADDRESS: &str = "for instance `https://vault.contoso.example:8200`";
 
 impl Sinks<'_> {
     pub(super) fn key_vault(&self, wire: &KeyVault, at: At<'_>, report: &mut Report<'_>) -> KeyVaultSpec {
@@ -51,39 +55,22 @@ impl Sinks<'_> {
     }
 
     pub(super) fn vault_kv(&self, wire: &VaultKv, at: At<'_>, report: &mut Report<'_>) -> VaultKvSpec {
-        let address =
-            need(wire.address.as_ref(), "address", "for instance `https://vault.contoso.example:8200`", at, report);
+        let address = need(wire.address.as_ref(), "address", VAULT_ADDRESS, at, report);
         https(&address, at, report);
         let path = need(wire.path.as_ref(), "path", "where in the store, such as `apps/lexzur-mail`", at, report);
         let mount = wire.mount.clone().unwrap_or_else(|| "secret".to_owned());
-        for (key, text) in [("mount", &mount), ("path", &path)] {
-            let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.chars().any(odd);
-            if !text.is_empty() && !text.split('/').all(part) {
-                report
-                    .error("P071", at.key(key).span(), format!("this is not a {key} in Vault"))
-                    .help("names with `/` between them, without one at either end");
-            }
-        }
+        paths(&[("mount", &mount), ("path", &path)], at, report);
         self.keys(&wire.values, at, report);
-        files(
-            &[("secret_id_file", &wire.secret_id_file), ("token_file", &wire.token_file), ("ca_file", &wire.ca_file)],
+        let auth = signing_in(
+            &SigningIn {
+                role_id: wire.role_id.as_ref(),
+                secret_id_file: wire.secret_id_file.as_ref(),
+                token_file: wire.token_file.as_ref(),
+                ca_file: wire.ca_file.as_ref(),
+            },
             at,
             report,
         );
-        let auth = match (&wire.role_id, &wire.secret_id_file, &wire.token_file) {
-            (Some(role_id), Some(file), None) => {
-                VaultAuth::AppRole { role_id: role_id.clone(), secret_id_file: file.clone() }
-            }
-            (None, None, Some(file)) => VaultAuth::Token { token_file: file.clone() },
-            _ => {
-                if !at.is_broken() {
-                    report
-                        .error("P072", at.span(), "there must be one way to sign in to Vault")
-                        .help("`role_id` with `secret_id_file` (AppRole), or `token_file`");
-                }
-                VaultAuth::Token { token_file: String::new() }
-            }
-        };
         VaultKvSpec {
             address: address.trim_end_matches('/').to_owned(),
             mount,
@@ -138,7 +125,7 @@ impl Sinks<'_> {
         if kind == KubernetesType::Opaque || self.certificate {
             self.keys(&values, at, report);
         }
-        files(&[("token_file", &wire.token_file), ("ca_file", &wire.ca_file)], at, report);
+        files(&[("token_file", wire.token_file.as_ref()), ("ca_file", wire.ca_file.as_ref())], at, report);
         if let Some(address) = &wire.address {
             https(address, at, report);
             if wire.token_file.is_none() && !at.is_broken() {
@@ -184,6 +171,73 @@ impl Sinks<'_> {
     }
 }
 
+/// The engine behind `issuer = "vault-pki"`.
+pub(super) fn vault_pki(wire: &VaultPki, common_name: String, at: At<'_>, report: &mut Report<'_>) -> VaultPkiSpec {
+    let address = need(wire.address.as_ref(), "address", VAULT_ADDRESS, at, report);
+    https(&address, at, report);
+    let role = need(wire.role.as_ref(), "role", "the role of the PKI engine that signs", at, report);
+    let mount = wire.mount.clone().unwrap_or_else(|| "pki".to_owned());
+    paths(&[("mount", &mount), ("role", &role)], at, report);
+    let auth = signing_in(
+        &SigningIn {
+            role_id: wire.role_id.as_ref(),
+            secret_id_file: wire.secret_id_file.as_ref(),
+            token_file: wire.token_file.as_ref(),
+            ca_file: wire.ca_file.as_ref(),
+        },
+        at,
+        report,
+    );
+    VaultPkiSpec {
+        address: address.trim_end_matches('/').to_owned(),
+        mount,
+        role,
+        common_name,
+        auth,
+        namespace: wire.namespace.clone(),
+        ca_file: wire.ca_file.clone(),
+    }
+}
+
+/// What signs in to HashiCorp Vault, as it is written.
+struct SigningIn<'a> {
+    role_id: Option<&'a String>,
+    secret_id_file: Option<&'a String>,
+    token_file: Option<&'a String>,
+    ca_file: Option<&'a String>,
+}
+
+fn signing_in(wire: &SigningIn<'_>, at: At<'_>, report: &mut Report<'_>) -> VaultAuth {
+    let given = [("secret_id_file", wire.secret_id_file), ("token_file", wire.token_file), ("ca_file", wire.ca_file)];
+    files(&given, at, report);
+    match (wire.role_id, wire.secret_id_file, wire.token_file) {
+        (Some(role_id), Some(file), None) => {
+            VaultAuth::AppRole { role_id: role_id.clone(), secret_id_file: file.clone() }
+        }
+        (None, None, Some(file)) => VaultAuth::Token { token_file: file.clone() },
+        _ => {
+            if !at.is_broken() {
+                report
+                    .error("P072", at.span(), "there must be one way to sign in to Vault")
+                    .help("`role_id` with `secret_id_file` (AppRole), or `token_file`");
+            }
+            VaultAuth::Token { token_file: String::new() }
+        }
+    }
+}
+
+/// Mounts, paths and roles of HashiCorp Vault.
+fn paths(given: &[(&str, &String)], at: At<'_>, report: &mut Report<'_>) {
+    for (key, text) in given {
+        let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.chars().any(odd);
+        if !text.is_empty() && !text.split('/').all(part) {
+            report
+                .error("P071", at.key(key).span(), format!("this is not a {key} in Vault"))
+                .help("names with `/` between them, without one at either end");
+        }
+    }
+}
+
 fn odd(c: char) -> bool {
     c.is_control() || c.is_whitespace() || "\\?#%".contains(c)
 }
@@ -194,7 +248,7 @@ fn need(given: Option<&String>, key: &str, help: &str, at: At<'_>, report: &mut 
         Some(text) if !text.is_empty() => return text.clone(),
         None if at.is_broken() => {}
         _ => {
-            report.error("P005", at.span(), format!("`{key}` is missing from `credential.deliver`")).help(help);
+            report.error("P005", at.span(), format!("`{key}` is missing here")).help(help);
         }
     }
     String::new()
@@ -213,7 +267,7 @@ fn https(address: &str, at: At<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn files(given: &[(&str, &Option<String>)], at: At<'_>, report: &mut Report<'_>) {
+fn files(given: &[(&str, Option<&String>)], at: At<'_>, report: &mut Report<'_>) {
     for (key, path) in given {
         if let Some(path) = path {
             plain::absolute(path, at.key(key), report);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::model;
 
 use super::sinks::Deliver;
+use super::vaults::VaultPki;
 
 /// One integration: its app registration, its credentials, its people.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -221,6 +222,8 @@ pub(crate) struct Credential {
     /// Certificate: the command of `issuer = "command"`.
     #[serde(default)]
     pub issuer_command: Vec<String>,
+    /// Certificate: the engine of `issuer = "vault-pki"`.
+    pub vault_pki: Option<VaultPki>,
     /// Certificate: profile; default `entra-client`.
     pub profile: Option<String>,
     /// Where it is delivered.

@@ -52,6 +52,28 @@ pub(crate) struct VaultKv {
     pub overwrite_foreign: bool,
 }
 
+/// A role of a PKI engine of HashiCorp Vault or OpenBao that signs this certificate.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VaultPki {
+    /// Base address, `https://vault.contoso.example:8200`.
+    pub address: Option<String>,
+    /// Where the PKI engine is mounted; default `pki`.
+    pub mount: Option<String>,
+    /// The role that signs.
+    pub role: Option<String>,
+    /// AppRole: id of the role that signs in.
+    pub role_id: Option<String>,
+    /// AppRole: file with the secret id.
+    pub secret_id_file: Option<String>,
+    /// Instead of AppRole: file with a token that somebody keeps fresh.
+    pub token_file: Option<String>,
+    /// Namespace of Vault Enterprise.
+    pub namespace: Option<String>,
+    /// PEM file of the only CA to trust; default: the machine's.
+    pub ca_file: Option<String>,
+}
+
 /// Keys of one Kubernetes Secret.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

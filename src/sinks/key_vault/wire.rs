@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -51,6 +52,42 @@ impl Bundle {
             (None, Some(cer)) => BASE64_STANDARD.decode(cer).ok().map(|der| Fingerprint::of(&der)),
             (None, None) => None,
         }
+    }
+}
+
+/// A page of the versions of a secret.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Versions {
+    pub(super) value: Vec<Listed>,
+    pub(super) next_link: Option<String>,
+}
+
+/// A version as lists show it: without its value.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub(super) attributes: Validity,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Validity {
+    pub(super) created: i64,
+    enabled: bool,
+    exp: Option<i64>,
+}
+
+impl Validity {
+    /// Whether it is only its end that hides it.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.enabled && self.exp.is_some_and(|end| end <= now.as_second())
+    }
+}
+
+impl Listed {
+    pub(super) fn hidden(self) -> Bundle {
+        Bundle { cer: None, tags: self.tags, value: None }
     }
 }
 
