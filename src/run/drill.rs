@@ -75,6 +75,9 @@ struct Leftover {
     started: Timestamp,
     #[serde(default)]
     key_id: Option<KeyId>,
+    /// The first read, late enough, that did not show it: one replica may be old, two that far apart agree (I4).
+    #[serde(default)]
+    unseen: Option<Timestamp>,
 }
 
 impl Leftover {
@@ -141,6 +144,7 @@ impl Engine {
             tag: format!("[ekd1 {}.{}]", self.ports.store.instance(), &uuid::Uuid::new_v4().simple().to_string()[..10]),
             started: self.now(),
             key_id: None,
+            unseen: None,
         };
         let (left, secret) = match self.add_throw_away(left, &mut drilled, tell).await? {
             Some(added) => added,
@@ -177,8 +181,12 @@ impl Engine {
             if found.is_empty() {
                 // A call without an answer may still land, and a read may be old.
                 let wait = if left.key_id.is_some() { SETTLED } else { LATE };
-                if self.now().duration_since(left.started) >= wait {
-                    self.forget(&left).await?;
+                let now = self.now();
+                match left.unseen {
+                    _ if now.duration_since(left.started) < wait => {}
+                    Some(first) if now.duration_since(first) >= SETTLED => self.forget(&left).await?,
+                    Some(_) => {}
+                    None => self.keep_mark(&Leftover { unseen: Some(now), ..left.clone() }).await?,
                 }
                 // The read may be older than the secret: removing what is not there is harmless.
                 found.extend(left.key_id.clone());

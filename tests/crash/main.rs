@@ -5,6 +5,7 @@
 mod adopted;
 mod breaker;
 mod campaign;
+mod drilled;
 mod failing;
 mod faults;
 mod foreign;

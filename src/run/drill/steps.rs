@@ -240,7 +240,7 @@ impl Engine {
         Ok(drilled)
     }
 
-    async fn keep_mark(&self, left: &Leftover) -> Result<(), RunError> {
+    pub(super) async fn keep_mark(&self, left: &Leftover) -> Result<(), RunError> {
         let mut commit = self.blank();
         commit.marks.push(left.mark());
         Ok(self.ports.store.commit(self.fence, commit).await?)
