@@ -13,8 +13,11 @@ use super::files::FilesSink;
 use super::json_file::JsonFileSink;
 use super::key_vault::KeyVaultSink;
 use super::kubernetes::KubernetesSink;
+use super::marks::Holder;
 use super::remote::Remote;
 use super::vault_kv::VaultKvSink;
+use super::vault_leases::Leases;
+use crate::model::SinkOwner;
 use crate::model::SinkSpec;
 use crate::model::SinkTarget;
 use crate::ports::PortError;
@@ -25,6 +28,7 @@ use crate::secret::Secret;
 /// Makes sinks on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Factory {
+    leases: Arc<Leases>,
     remote: Option<Arc<Remote>>,
     root: Option<PathBuf>,
 }
@@ -38,7 +42,7 @@ impl Factory {
     /// Sinks of an emulated tenant (`sink_root`): every place lies below `root`, directories on the way are made,
     /// `owner` and `after` are left out.
     pub fn below(root: impl Into<PathBuf>) -> Self {
-        Self { remote: None, root: Some(root.into()) }
+        Self { root: Some(root.into()), ..Self::default() }
     }
 
     /// The same with places beyond this machine.
@@ -53,7 +57,8 @@ impl Factory {
         self.remote.clone().ok_or_else(none)
     }
 
-    fn sink(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
+    fn sink(&self, spec: &SinkSpec, owner: &SinkOwner) -> Result<Arc<dyn Sink>, PortError> {
+        let holder = |remote: &Remote| Holder::new(remote, owner);
         match &spec.target {
             SinkTarget::Files(files) => {
                 let mut files = files.clone();
@@ -73,17 +78,26 @@ impl Factory {
                 }
                 Ok(Arc::new(JsonFileSink::new(&json)?))
             }
-            SinkTarget::AzureKeyVault(spec) => Ok(Arc::new(KeyVaultSink::new(spec, self.remote()?)?)),
+            SinkTarget::AzureKeyVault(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(KeyVaultSink::new(spec, holder(&remote), remote)?))
+            }
             SinkTarget::Handoff(_) => Err(SinkError::refused("a hand-off goes to a person, not to a file").into()),
-            SinkTarget::HashicorpVault(spec) => Ok(Arc::new(VaultKvSink::new(spec, self.remote()?)?)),
-            SinkTarget::Kubernetes(spec) => Ok(Arc::new(KubernetesSink::new(spec, self.remote()?)?)),
+            SinkTarget::HashicorpVault(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(VaultKvSink::new(spec, holder(&remote), remote, Arc::clone(&self.leases))?))
+            }
+            SinkTarget::Kubernetes(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(KubernetesSink::new(spec, holder(&remote), &remote)?))
+            }
         }
     }
 }
 
 impl Sinks for Factory {
-    fn open(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
-        self.sink(spec)
+    fn open(&self, spec: &SinkSpec, owner: &SinkOwner) -> Result<Arc<dyn Sink>, PortError> {
+        self.sink(spec, owner)
     }
 
     fn password(&self, file: &str) -> Result<Secret, PortError> {

@@ -12,12 +12,14 @@ mod json_file;
 mod key_vault;
 mod keyed;
 mod kubernetes;
+mod marks;
 mod mounts;
 mod owner;
 mod place;
 mod remote;
 mod sidecar;
 mod vault_kv;
+mod vault_leases;
 
 pub use factory::Factory;
 pub use remote::Remote;

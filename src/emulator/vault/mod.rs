@@ -1,8 +1,9 @@
-//! HashiCorp Vault in the small: KV version 2 at `secret/`, AppRole, and tokens (entra-contract 9). It answers below
+//! HashiCorp Vault in the small: KV version 2 at `secret/`, version 1 at `kv/`, AppRole, and tokens (entra-contract 9). It answers below
 //! `/v1`, as OpenBao does.
 
 mod kv;
 mod merge;
+mod mounts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +29,8 @@ const TOKEN_SECONDS: i64 = 3600;
 pub struct Vault {
     /// Secrets by namespace and path.
     secrets: BTreeMap<String, kv::Entry>,
+    /// Secrets of the store without versions, by namespace and path.
+    plain: BTreeMap<String, Value>,
     role_id: String,
     secret_id: String,
     root_token: String,
@@ -46,6 +49,7 @@ impl Default for Vault {
     fn default() -> Self {
         Self {
             secrets: BTreeMap::new(),
+            plain: BTreeMap::new(),
             role_id: Uuid::new_v4().to_string(),
             secret_id: Uuid::new_v4().to_string(),
             root_token: token(),
@@ -116,6 +120,9 @@ fn told(vault: &mut Vault, call: &Call) -> Told<Reply> {
             let name = format!("{namespace}:{}", name.trim_matches('/'));
             return kv::answer(&mut vault.secrets, call, kind, &name);
         }
+    }
+    if let Some(told) = mounts::answer(&mut vault.plain, call, namespace, path) {
+        return told;
     }
     no(StatusCode::NOT_FOUND, format!("no handler for route \"{path}\". route entry not found."))
 }
