@@ -481,8 +481,12 @@ pub trait Sink: Send + Sync {
 
 /// Makes the sink that a specification names.
 pub trait Sinks: Send + Sync {
-    /// The sink for `spec`; never called for a hand-off.
-    fn open(&self, spec: &crate::model::SinkSpec) -> Result<std::sync::Arc<dyn Sink>, PortError>;
+    /// The sink for `spec` and its `owner`; never called for a hand-off.
+    fn open(
+        &self,
+        spec: &crate::model::SinkSpec,
+        owner: &crate::model::SinkOwner,
+    ) -> Result<std::sync::Arc<dyn Sink>, PortError>;
 
     /// A person's PFX password, read from its file; one trailing line end is dropped.
     fn password(&self, file: &str) -> Result<Secret, PortError>;

@@ -4,9 +4,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use super::ClientId;
 use super::KeyVaultSpec;
 use super::KubernetesSpec;
 use super::SinkId;
+use super::SlotName;
 use super::VaultKvSpec;
 
 /// A value that a sink or a hand-off may carry.
@@ -210,10 +212,41 @@ impl SinkTarget {
         }
     }
 
+    /// Takes over from `today` how to sign in and what may be overwritten: a person's word of today. What is delivered
+    /// and where stays.
+    pub fn permitted_by(&mut self, today: &Self) {
+        match (self, today) {
+            (Self::AzureKeyVault(spec), Self::AzureKeyVault(today)) => {
+                spec.overwrite_foreign = today.overwrite_foreign;
+                spec.recover_deleted = today.recover_deleted;
+            }
+            (Self::HashicorpVault(spec), Self::HashicorpVault(today)) => {
+                spec.auth.clone_from(&today.auth);
+                spec.ca_file.clone_from(&today.ca_file);
+                spec.overwrite_foreign = today.overwrite_foreign;
+            }
+            (Self::Kubernetes(spec), Self::Kubernetes(today)) => {
+                spec.token_file.clone_from(&today.token_file);
+                spec.ca_file.clone_from(&today.ca_file);
+                spec.overwrite_foreign = today.overwrite_foreign;
+            }
+            _ => {}
+        }
+    }
+
     /// Whether it is a store that many may read, beyond this machine: what it holds does not show who uses it.
     pub fn is_shared_store(&self) -> bool {
         matches!(self, Self::AzureKeyVault(_) | Self::HashicorpVault(_) | Self::Kubernetes(_))
     }
+}
+
+/// Whose values a sink holds: what the marks of a shared store say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SinkOwner {
+    /// The application; `None` where only a policy is looked at, which may have none yet.
+    pub app: Option<ClientId>,
+    /// The credential within its integration.
+    pub slot: SlotName,
 }
 
 /// One place a credential is delivered to.

@@ -78,9 +78,11 @@ pub struct VaultKvSpec {
 }
 
 impl VaultKvSpec {
-    /// Address, mount and path.
+    /// Address, namespace, mount and path: Vault itself takes a namespace as the front of a path.
     pub fn place(&self) -> String {
-        format!("{}/{}/{}", self.address, self.mount, self.path)
+        let namespace = self.namespace.as_deref().unwrap_or_default().trim_matches('/');
+        let slash = if namespace.is_empty() { "" } else { "/" };
+        format!("{}/{namespace}{slash}{}/{}", self.address, self.mount, self.path)
     }
 }
 

@@ -203,6 +203,9 @@ codes! {
     "P072", "no way to sign in there",
         "HashiCorp Vault takes AppRole (`role_id` with `secret_id_file`) or a token from a file. A Kubernetes API server outside of the pod's own cluster takes a token from a file.",
         "Add what the message names.";
+    "P081", "one place, two credentials",
+        "Two credentials are delivered to the same name of a key vault, or to the same key of a secret in HashiCorp Vault or Kubernetes. Each would take the other's value away.",
+        "Give each a name, a path or keys of its own. Different keys of one secret are fine.";
 }
 
 #[cfg(test)]

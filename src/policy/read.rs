@@ -14,6 +14,8 @@ use super::Policy;
 use super::Read;
 use super::ToolConfig;
 use super::check;
+use super::check::claims;
+use super::check::claims::Claim;
 use super::diagnostics::Report;
 use super::secrets;
 use super::shape;
@@ -29,6 +31,7 @@ struct Draft {
     policy: Policy,
     name_span: Span,
     app_id_span: Option<Span>,
+    claims: Vec<Claim>,
 }
 
 /// Reads policy files: the valid policies in the order given, and every problem of every file. A file that
@@ -70,6 +73,7 @@ fn together(earlier: &Draft, later: &Draft, report: &mut Report<'_>) {
         let summary = format!("`{}` watches this tenant already", one.file.display());
         report.error("P060", later.name_span.clone(), summary).help("one file does: remove the other");
     }
+    claims::between(&earlier.claims, &one.file.display().to_string(), &later.claims, report);
     let (Some(id), Some(span)) = (&other.app.client_id, &later.app_id_span) else { return };
     if one.app.client_id.as_ref() != Some(id) || one.tenant != other.tenant {
         return;
@@ -180,9 +184,11 @@ fn draft(path: &Path, text: &str, tool: &ToolConfig, report: &mut Report<'_>) ->
     };
     check::asks::often(&policy, at, report);
     check::plain::todos(text, report);
+    let claimed = claims::claims(&policy, at);
+    claims::within(&claimed, report);
     let app_id = at.key("app").key("app_id");
     let app_id_span = app_id.exists().then(|| app_id.span());
-    Some(Draft { policy, name_span: at.key("name").span(), app_id_span })
+    Some(Draft { policy, name_span: at.key("name").span(), app_id_span, claims: claimed })
 }
 
 fn tenant(file: &PolicyFile, tool: &ToolConfig, at: At<'_>, report: &mut Report<'_>) -> String {

@@ -42,7 +42,7 @@ impl Engine {
             }
         };
         self.ready().await?;
-        let written = match self.ports.sinks.open(sink) {
+        let written = match self.opened(r, &sink) {
             Ok(opened) => match opened.write(&payload).await {
                 Ok(fingerprint) => opened.after().await.map(|()| fingerprint),
                 Err(error) => Err(error),
@@ -55,7 +55,7 @@ impl Engine {
                 self.commit(r, &Event::Delivered { delivery }, self.blank()).await?;
                 Ok(None)
             }
-            Err(error) => self.fail(r, places::problem(&error, sink, &format!("write {id}")), false).await,
+            Err(error) => self.fail(r, places::problem(&error, &sink, &format!("write {id}")), false).await,
         }
     }
 
@@ -81,7 +81,7 @@ impl Engine {
                 })
                 .collect();
             let payload = crate::ports::Payload { generation: r.id, values, certificate: None };
-            if let Ok(opened) = self.ports.sinks.open(sink) {
+            if let Ok(opened) = self.opened(r, sink) {
                 // The mutant does not care.
                 let _ = opened.write(&payload).await;
             }
@@ -98,11 +98,11 @@ impl Engine {
                 continue;
             };
             let sink = self.present(r, sink);
-            let shows = match self.ports.sinks.open(sink) {
+            let shows = match self.opened(r, &sink) {
                 Ok(opened) => opened.fingerprint().await,
                 Err(error) => Err(error),
             };
-            let shows = shows.map_err(|error| places::problem(&error, sink, &format!("read {} back", sink.id)))?;
+            let shows = shows.map_err(|error| places::problem(&error, &sink, &format!("read {} back", sink.id)))?;
             read.push((sink.id.clone(), shows.as_ref() == Some(expected)));
         }
         Ok(read)

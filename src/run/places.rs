@@ -1,6 +1,7 @@
 //! Failures of vaults and clusters in words a user can act on. They are not Entra's, so they have codes of their own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::error::Class;
 use crate::error::Error;
@@ -8,13 +9,17 @@ use crate::model::IntegrationName;
 use crate::model::Problem;
 use crate::model::Rotation;
 use crate::model::SinkId;
+use crate::model::SinkOwner;
 use crate::model::SinkSpec;
 use crate::model::SinkTarget;
+use crate::model::SlotName;
 use crate::policy::Policy;
 use crate::ports::PortError;
 use crate::ports::Refusal;
+use crate::ports::Sink;
 use crate::run::Engine;
 use crate::run::explain;
+use crate::run::signing;
 
 /// Codes of this file: code, title, explanation, what to do.
 pub const PLACES: &[(&str, &str, &str, &str)] = &[
@@ -71,6 +76,10 @@ pub fn told(error: &PortError, sink: &SinkSpec, what: &str) -> Error {
     if !sink.target.is_shared_store() {
         return explain::explain(error, what);
     }
+    // Signing in for the store is signing in: those words say it best.
+    if let Some(said) = signing::explain(error, what) {
+        return said;
+    }
     let refused = |class, code, refusal: &Refusal| {
         let status = if refusal.status == 0 { String::new() } else { format!(" ({})", refusal.status) };
         let error = Error::new(class, code, format!("could not {what}{status}")).request_id(refusal.request_id.clone());
@@ -85,8 +94,9 @@ pub fn told(error: &PortError, sink: &SinkSpec, what: &str) -> Error {
             }
             _ => refused(Class::Temporary, "S024", refusal).help("run the same command again"),
         },
-        // Signing in for the store is signing in: Entra's own words say it best.
-        PortError::Denied(refusal) if refusal.code.starts_with("AADSTS") => explain::explain(error, what),
+        PortError::Denied(refusal) if refusal.code.starts_with("AADSTS") || refusal.code.starts_with("AzureCli") => {
+            explain::explain(error, what)
+        }
         PortError::Denied(refusal) => refused(Class::Permission, "S020", refusal).help(right(&sink.target)),
         PortError::Missing(refusal) => {
             refused(Class::Failed, "S021", refusal).help("compare `deliver` of the policy with the store")
@@ -107,24 +117,49 @@ pub fn told(error: &PortError, sink: &SinkSpec, what: &str) -> Error {
     }
 }
 
-/// The shared stores of `policies`, by integration and id.
-pub(super) type Stores = BTreeMap<(IntegrationName, SinkId), SinkSpec>;
+/// Whether the same may succeed a moment later: a store that is busy or away, a sign-in that did not get through.
+pub(super) fn passes(error: &PortError, sink: &SinkSpec) -> bool {
+    let busy = matches!(error, PortError::Throttled { .. } | PortError::Unreachable { .. } | PortError::Unsure { .. });
+    let told = || matches!(told(error, sink, "ask").class, Class::Temporary | Class::Unavailable);
+    busy || (sink.target.is_shared_store() && told())
+}
+
+/// The shared stores of `policies`, by integration, slot and id.
+pub(super) type Stores = BTreeMap<(IntegrationName, SlotName, SinkId), SinkSpec>;
 
 /// Every shared store that a policy names.
 pub(super) fn stores(policies: &[Policy]) -> Stores {
-    let of = |policy: &Policy| {
-        let name = policy.name.clone();
-        let sinks = policy.credentials.iter().flat_map(|spec| &spec.sinks).cloned().collect::<Vec<_>>();
-        sinks.into_iter().map(move |sink| ((name.clone(), sink.id.clone()), sink))
-    };
-    policies.iter().flat_map(of).filter(|(_, sink)| sink.target.is_shared_store()).collect()
+    let mut stores = Stores::new();
+    for policy in policies {
+        for spec in &policy.credentials {
+            for sink in spec.sinks.iter().filter(|sink| sink.target.is_shared_store()) {
+                stores.insert((policy.name.clone(), spec.slot.clone(), sink.id.clone()), sink.clone());
+            }
+        }
+    }
+    stores
+}
+
+/// `sink` as it was frozen, with what the policy of today permits there.
+fn permitted(stores: &Stores, integration: &IntegrationName, slot: &SlotName, sink: &SinkSpec) -> SinkSpec {
+    let mut sink = sink.clone();
+    if let Some(today) = stores.get(&(integration.clone(), slot.clone(), sink.id.clone())) {
+        sink.target.permitted_by(&today.target);
+    }
+    sink
 }
 
 impl Engine {
-    /// `sink` as the policy describes it now: the same place, by its id, while how to sign in there and what may be
-    /// overwritten are a person's word of today and not of the day on which the rotation began.
-    pub(super) fn present<'s>(&'s self, r: &Rotation, sink: &'s SinkSpec) -> &'s SinkSpec {
-        self.stores.get(&(r.integration.clone(), sink.id.clone())).unwrap_or(sink)
+    /// `sink` of a rotation: what and where as it was when the rotation began; how to sign in there and what may be
+    /// overwritten are a person's word of today.
+    pub(super) fn present(&self, r: &Rotation, sink: &SinkSpec) -> SinkSpec {
+        permitted(&self.stores, &r.integration, &r.spec.slot, sink)
+    }
+
+    /// The sink, for the credential of `r`.
+    pub(super) fn opened(&self, r: &Rotation, sink: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
+        let owner = SinkOwner { app: Some(r.app.client_id.clone()), slot: r.spec.slot.clone() };
+        self.ports.sinks.open(sink, &owner)
     }
 }
 
@@ -143,5 +178,78 @@ fn right(target: &SinkTarget) -> &'static str {
             "give the role or token a policy with read, create, update and patch on the path (behind `data/`)"
         }
         _ => "bind the service account to a role with get and patch on this Secret",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::KeyVaultSpec;
+    use crate::model::ValueName;
+    use crate::model::VaultAuth;
+    use crate::model::VaultKvSpec;
+
+    fn kv(key: &str, overwrite_foreign: bool) -> SinkSpec {
+        let target = SinkTarget::HashicorpVault(VaultKvSpec {
+            address: "https://vault.contoso.example".into(),
+            mount: "secret".into(),
+            path: "apps/mail".into(),
+            values: vec![(key.into(), ValueName::Secret)],
+            auth: VaultAuth::Token { token_file: format!("/run/{key}") },
+            namespace: None,
+            ca_file: None,
+            overwrite_foreign,
+        });
+        SinkSpec { id: "hashicorp-vault:one".into(), target }
+    }
+
+    #[test]
+    fn two_slots_at_one_place_never_take_the_keys_of_each_other() {
+        let name = IntegrationName::from("mail");
+        let mut stores = Stores::new();
+        for slot in ["first", "second"] {
+            stores.insert((name.clone(), slot.into(), "hashicorp-vault:one".into()), kv(slot, slot == "first"));
+        }
+        for slot in ["first", "second"] {
+            let mut frozen = kv(slot, false);
+            frozen.id = "hashicorp-vault:one".into();
+            assert_eq!(permitted(&stores, &name, &slot.into(), &frozen), kv(slot, slot == "first"));
+        }
+        // What the policy says of the values today is for the next rotation.
+        let (frozen, today) = (kv("before", false), kv("first", true));
+        let SinkTarget::HashicorpVault(found) = permitted(&stores, &name, &"first".into(), &frozen).target else {
+            unreachable!()
+        };
+        let SinkTarget::HashicorpVault(today) = today.target else { unreachable!() };
+        assert_eq!(found.values, [("before".to_owned(), ValueName::Secret)]);
+        assert_eq!((found.auth, found.overwrite_foreign), (today.auth, true));
+    }
+
+    #[test]
+    fn a_sign_in_that_fails_is_no_role_of_a_vault() {
+        let target = SinkTarget::AzureKeyVault(KeyVaultSpec {
+            vault: "contoso-apps".into(),
+            name: "mail".into(),
+            certificate: false,
+            recover_deleted: false,
+            overwrite_foreign: false,
+        });
+        let sink = SinkSpec { id: "azure-key-vault:contoso-apps/secrets/mail".into(), target };
+        let denied = |code: &str| PortError::Denied(Refusal { code: code.into(), ..Refusal::default() });
+        for (code, told_as, again) in [
+            ("WorkloadTokenUnreadable", "G050", false),
+            ("ManagedIdentityNone", "G052", false),
+            ("ManagedIdentityRefused", "G053", true),
+            ("AzureCliMissing", "A030", false),
+            ("AADSTS7000215", "A010", false),
+            ("Forbidden", "S020", false),
+        ] {
+            let error = denied(code);
+            assert_eq!(told(&error, &sink, "read it").code, told_as, "{code}");
+            assert_eq!(passes(&error, &sink), again, "{code}");
+        }
+        let away = PortError::Unreachable { place: "managed identity at 127.0.0.1".into(), why: "closed".into() };
+        assert_eq!(told(&away, &sink, "read it").code, "G053");
+        assert!(passes(&away, &sink));
     }
 }

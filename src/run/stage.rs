@@ -26,18 +26,14 @@ impl Engine {
         self.ports.store.preflight(self.fence).await?;
         for sink in r.spec.sinks.iter().filter(|sink| sink.handoff().is_none()) {
             let sink = self.present(r, sink);
-            let checked = match self.ports.sinks.open(sink) {
+            let checked = match self.opened(r, &sink) {
                 Ok(opened) => opened.preflight().await,
                 Err(error) => Err(error),
             };
             if let Err(error) = checked {
                 let what = format!("prepare {}", sink.id);
-                // A store that is busy or away for a moment is asked again.
-                let passes = matches!(
-                    error,
-                    PortError::Throttled { .. } | PortError::Unreachable { .. } | PortError::Unsure { .. }
-                );
-                return self.fail(r, places::problem(&error, sink, &what), !passes).await;
+                let passes = places::passes(&error, &sink);
+                return self.fail(r, places::problem(&error, &sink, &what), !passes).await;
             }
         }
         if let Some(error) = self.refused_beforehand(r).await {

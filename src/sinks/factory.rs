@@ -13,9 +13,12 @@ use super::files::FilesSink;
 use super::json_file::JsonFileSink;
 use super::key_vault::KeyVaultSink;
 use super::kubernetes::KubernetesSink;
+use super::marks::Holder;
 use super::remote::Remote;
 use super::vault_kv::VaultKvSink;
+use super::vault_leases::Leases;
 use super::vault_pki::VaultPki;
+use crate::model::SinkOwner;
 use crate::model::SinkSpec;
 use crate::model::SinkTarget;
 use crate::model::VaultPkiSpec;
@@ -28,6 +31,7 @@ use crate::secret::Secret;
 /// Makes sinks on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Factory {
+    leases: Arc<Leases>,
     remote: Option<Arc<Remote>>,
     root: Option<PathBuf>,
 }
@@ -41,7 +45,7 @@ impl Factory {
     /// Sinks of an emulated tenant (`sink_root`): every place lies below `root`, directories on the way are made,
     /// `owner` and `after` are left out.
     pub fn below(root: impl Into<PathBuf>) -> Self {
-        Self { remote: None, root: Some(root.into()) }
+        Self { root: Some(root.into()), ..Self::default() }
     }
 
     /// The same with places beyond this machine.
@@ -61,10 +65,11 @@ impl Factory {
     /// # Errors
     /// [`PortError::Refused`] for an address that may not be reached, [`PortError::Local`] for its CA file.
     pub fn issuer(&self, spec: &VaultPkiSpec) -> Result<Box<dyn Issuer>, PortError> {
-        Ok(Box::new(VaultPki::new(spec, &self.remote()?)?))
+        Ok(Box::new(VaultPki::new(spec, &self.remote()?, Arc::clone(&self.leases))?))
     }
 
-    fn sink(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
+    fn sink(&self, spec: &SinkSpec, owner: &SinkOwner) -> Result<Arc<dyn Sink>, PortError> {
+        let holder = |remote: &Remote| Holder::new(remote, owner);
         match &spec.target {
             SinkTarget::Files(files) => {
                 let mut files = files.clone();
@@ -84,17 +89,26 @@ impl Factory {
                 }
                 Ok(Arc::new(JsonFileSink::new(&json)?))
             }
-            SinkTarget::AzureKeyVault(spec) => Ok(Arc::new(KeyVaultSink::new(spec, self.remote()?)?)),
+            SinkTarget::AzureKeyVault(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(KeyVaultSink::new(spec, holder(&remote), remote)?))
+            }
             SinkTarget::Handoff(_) => Err(SinkError::refused("a hand-off goes to a person, not to a file").into()),
-            SinkTarget::HashicorpVault(spec) => Ok(Arc::new(VaultKvSink::new(spec, self.remote()?)?)),
-            SinkTarget::Kubernetes(spec) => Ok(Arc::new(KubernetesSink::new(spec, self.remote()?)?)),
+            SinkTarget::HashicorpVault(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(VaultKvSink::new(spec, holder(&remote), remote, Arc::clone(&self.leases))?))
+            }
+            SinkTarget::Kubernetes(spec) => {
+                let remote = self.remote()?;
+                Ok(Arc::new(KubernetesSink::new(spec, holder(&remote), &remote)?))
+            }
         }
     }
 }
 
 impl Sinks for Factory {
-    fn open(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
-        self.sink(spec)
+    fn open(&self, spec: &SinkSpec, owner: &SinkOwner) -> Result<Arc<dyn Sink>, PortError> {
+        self.sink(spec, owner)
     }
 
     fn password(&self, file: &str) -> Result<Secret, PortError> {

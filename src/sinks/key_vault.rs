@@ -14,8 +14,7 @@ use jiff::Timestamp;
 use super::error::Result;
 use super::error::SinkError;
 use super::error::payload_value;
-use super::remote::MARK;
-use super::remote::MARK_CREDENTIAL;
+use super::marks::Holder;
 use super::remote::Remote;
 use super::remote::Writer;
 use super::remote::conflict;
@@ -36,6 +35,7 @@ use crate::secret::Secret;
 use wire::Bundle;
 use wire::Failed;
 use wire::Listed;
+use wire::MARK_CREDENTIAL;
 use wire::Versions;
 
 /// The version of the interface, which every vault has had for years.
@@ -51,6 +51,7 @@ const VERSION_PAGES: u32 = 40;
 /// One object of a vault.
 #[derive(Debug)]
 pub(super) struct KeyVaultSink {
+    holder: Holder,
     place: String,
     remote: Arc<Remote>,
     site: Site,
@@ -59,7 +60,7 @@ pub(super) struct KeyVaultSink {
 
 impl KeyVaultSink {
     /// The host is made of the vault's name and the suffix of the tenant's cloud: no policy can send a token elsewhere.
-    pub(super) fn new(spec: &KeyVaultSpec, remote: Arc<Remote>) -> Result<Self, PortError> {
+    pub(super) fn new(spec: &KeyVaultSpec, holder: Holder, remote: Arc<Remote>) -> Result<Self, PortError> {
         let Some(suffix) = &remote.vault_suffix else {
             let why = "the tenant's cloud has no key vaults: set `vault_suffix` of its custom cloud in everkey.toml";
             return Err(SinkError::refused(why).into());
@@ -69,9 +70,11 @@ impl KeyVaultSink {
             return Err(SinkError::refused(format!("`{}` is not a name in a vault", spec.place())).into());
         }
         let host = format!("{}.{suffix}", spec.vault);
-        let site = remote.cloud.at(&format!("https://{host}"))?;
+        let address = format!("https://{host}");
+        remote.stays(&address)?;
+        let site = remote.cloud.at(&address)?;
         let kind = if spec.certificate { "certificates" } else { "secrets" };
-        Ok(Self { place: format!("{host}/{kind}/{}", spec.name), remote, site, spec: spec.clone() })
+        Ok(Self { holder, place: format!("{host}/{kind}/{}", spec.name), remote, site, spec: spec.clone() })
     }
 
     /// Path of the object, `deleted` before its kind when it is looked for there.
@@ -132,11 +135,11 @@ impl KeyVaultSink {
         None
     }
 
-    /// Whether the name is taken by a deleted object. Without the right to look it counts as free: a write will tell.
-    async fn is_deleted(&self) -> Result<bool, PortError> {
+    /// The deleted object that keeps the name. Without the right to look there is none: a write will tell.
+    async fn gone(&self) -> Result<Option<Bundle>, PortError> {
         match self.send(|| Ok(Request::get(self.path("deleted", "")))).await?.accept() {
-            Ok(_) => Ok(true),
-            Err(PortError::Missing(_) | PortError::Denied(_)) => Ok(false),
+            Ok(reply) => reply.json().map(Some),
+            Err(PortError::Missing(_) | PortError::Denied(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -144,6 +147,18 @@ impl KeyVaultSink {
     fn deleted(&self) -> PortError {
         let message = format!("{} is deleted, and its name is kept for recovery", self.place);
         PortError::Refused(Refusal { code: "soft-deleted".into(), message, ..Refusal::default() })
+    }
+
+    /// Refuses a deleted object that may not be brought back: without the word of the policy, and never somebody else's.
+    fn may_recover(&self, gone: &Bundle) -> Result<(), PortError> {
+        match self.writer(Some(gone)) {
+            _ if !self.spec.recover_deleted => Err(self.deleted()),
+            Writer::Other => {
+                let message = format!("{} is deleted, and everkey did not write what would be recovered", self.place);
+                Err(conflict("foreign-version", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Brings a deleted name back, and looks until it is there.
@@ -162,7 +177,7 @@ impl KeyVaultSink {
     fn writer(&self, latest: Option<&Bundle>) -> Writer {
         match latest {
             None => Writer::Nobody,
-            Some(bundle) => match self.remote.generation(bundle.tag(MARK)) {
+            Some(bundle) => match bundle.generation(&self.holder) {
                 Some(generation) => Writer::Ours(generation),
                 None => Writer::Other,
             },
@@ -170,7 +185,7 @@ impl KeyVaultSink {
     }
 
     async fn put(&self, payload: &Payload) -> Result<(), PortError> {
-        let body = wire::Body::new(&self.spec, payload, self.remote.mark(payload.generation))?;
+        let body = wire::Body::new(&self.spec, payload, &self.holder)?;
         let (method, path) = match self.spec.certificate {
             true => (Method::POST, self.path("", "/import")),
             false => (Method::PUT, self.path("", "")),
@@ -196,19 +211,22 @@ impl KeyVaultSink {
 #[async_trait]
 impl Sink for KeyVaultSink {
     async fn preflight(&self) -> Result<(), PortError> {
-        match self.latest().await? {
-            None if !self.spec.recover_deleted && self.is_deleted().await? => Err(self.deleted()),
-            latest => match self.writer(latest.as_ref()) {
-                Writer::Other if !self.spec.overwrite_foreign => Err(super::remote::foreign(&self.place)),
-                _ => Ok(()),
-            },
+        let latest = self.latest().await?;
+        match self.writer(latest.as_ref()) {
+            Writer::Nobody => self.gone().await?.map_or(Ok(()), |gone| self.may_recover(&gone)),
+            Writer::Other if !self.spec.overwrite_foreign => Err(super::remote::foreign(&self.place)),
+            Writer::Ours(_) | Writer::Other => Ok(()),
         }
     }
 
     async fn write(&self, payload: &Payload) -> Result<Fingerprint, PortError> {
         let expected = self.expected(payload)?;
         let mut latest = self.latest().await?;
-        if latest.is_none() && self.spec.recover_deleted && self.is_deleted().await? {
+        if latest.is_none()
+            && let Some(gone) = self.gone().await?
+        {
+            self.may_recover(&gone)?;
+            self.writer(Some(&gone)).yields_to(payload.generation, false, &self.place)?;
             latest = self.recover().await?;
         }
         let writer = self.writer(latest.as_ref());

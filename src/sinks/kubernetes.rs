@@ -1,25 +1,27 @@
 //! The sink `kubernetes`: keys of one Secret, by server-side apply under our own manager's name.
 //!
 //! The resource version that was read goes with every write, so that whoever writes in between makes ours fail. The mark is
-//! an annotation of the same object.
+//! an annotation of the same object, and its name is the name of the manager: an apply takes away what its manager applied
+//! before and does not name again, so that credentials which share a Secret must not share a manager.
+
+mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
-use serde::Serialize;
 use serde_json::json;
 
 use super::error::Result;
 use super::error::SinkError;
 use super::keyed::Keys;
+use super::marks::Holder;
+use super::marks::Marked;
 use super::remote;
-use super::remote::MARK;
 use super::remote::Remote;
 use super::remote::Writer;
+use super::remote::conflict;
 use super::remote::differs;
 use super::remote::read_secret;
 use crate::http::Method;
@@ -34,18 +36,17 @@ use crate::ports::Sink;
 use crate::secret::Fingerprint;
 use crate::secret::Secret;
 
-/// The name under which everkey owns fields.
-const MANAGER: &str = "everkey";
-
 /// Most bytes of a Secret.
 const MOST_BYTES: usize = 1 << 20;
+
+/// Server-side apply; JSON is YAML as well.
+const APPLY: &str = "application/apply-patch+yaml";
 
 /// One Kubernetes Secret.
 #[derive(Debug)]
 pub(super) struct KubernetesSink {
     keys: Keys,
     path: String,
-    remote: Arc<Remote>,
     site: Site,
     spec: KubernetesSpec,
 }
@@ -53,47 +54,20 @@ pub(super) struct KubernetesSink {
 /// What is there.
 #[derive(Debug, Default)]
 struct Held {
+    exists: bool,
     kind: Option<String>,
-    mark: Option<String>,
+    managers: Vec<wire::Manager>,
+    marked: Option<Marked>,
     revision: Option<String>,
     values: BTreeMap<String, Secret>,
 }
 
-#[derive(Deserialize)]
-struct Object {
-    #[serde(default, deserialize_with = "remote::secrets")]
-    data: BTreeMap<String, Secret>,
-    metadata: Metadata,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata {
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    resource_version: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: serde_json::Value,
-    #[serde(rename = "type")]
-    secret_type: &'static str,
-    data: BTreeMap<&'a str, &'a str>,
-}
-
 impl KubernetesSink {
-    pub(super) fn new(spec: &KubernetesSpec, remote: Arc<Remote>) -> Result<Self, PortError> {
+    pub(super) fn new(spec: &KubernetesSpec, holder: Holder, remote: &Remote) -> Result<Self, PortError> {
         Ok(Self {
-            keys: Keys::new(&spec.values)?,
+            keys: Keys::new(&spec.values, holder)?,
             path: format!("/api/v1/namespaces/{}/secrets/{}", segment(&spec.namespace), segment(&spec.name)),
             site: remote.site(&spec.address, spec.ca_file.as_deref())?,
-            remote,
             spec: spec.clone(),
         })
     }
@@ -105,7 +79,7 @@ impl KubernetesSink {
     }
 
     async fn held(&self) -> Result<Held, PortError> {
-        let object: Object = match self.send(Request::get(self.path.as_str())).await?.accept() {
+        let object: wire::Object = match self.send(Request::get(self.path.as_str())).await?.accept() {
             Ok(reply) => reply.json()?,
             Err(PortError::Missing(_)) => return Ok(Held::default()),
             Err(error) => return Err(error),
@@ -116,16 +90,57 @@ impl KubernetesSink {
                 .map_err(|_| SinkError::refused(format!("{} holds something that is not base64", self.place())))?;
             Ok((key, Secret::new(bytes)))
         };
+        let annotations = object.metadata.annotations;
         Ok(Held {
+            exists: true,
             kind: object.kind,
-            mark: object.metadata.annotations.get(MARK).cloned(),
+            managers: object.metadata.managed_fields,
+            marked: self.keys.find(annotations.iter().map(|(name, text)| (name, text.as_str()))),
             revision: object.metadata.resource_version,
             values: object.data.into_iter().map(decoded).collect::<Result<_>>()?,
         })
     }
 
-    fn writer(&self, held: &Held) -> Writer {
-        self.keys.writer(&self.remote, &held.values, held.mark.as_deref())
+    fn writer(&self, held: &Held, brought: Option<&BTreeMap<String, Secret>>) -> Writer {
+        self.keys.writer(&held.values, held.marked.as_ref().map(|marked| &marked.mark), brought)
+    }
+
+    /// Keys that an apply of ours would take away, because its manager owns them and neither the policy nor the mark
+    /// names them.
+    fn owned_besides(&self, held: &Held, manager: &str) -> Vec<String> {
+        let named = |key: &String| {
+            self.keys.wants(key) || held.marked.as_ref().is_some_and(|marked| marked.mark.keys.contains(key))
+        };
+        let ours = held.managers.iter().filter(|other| other.applies_as(manager)).flat_map(wire::Manager::keys);
+        ours.filter(|key| held.values.contains_key(key) && !named(key)).collect()
+    }
+
+    /// Whoever else owns a field that a new credential changes: an apply without `force` would be refused for ever.
+    fn other_owner<'h>(&self, held: &'h Held) -> Option<&'h str> {
+        let own = held.marked.as_ref().map(|marked| marked.name.as_str());
+        let owns = |other: &&wire::Manager| {
+            self.keys.changing().any(|key| other.owns_key(key)) || own.is_some_and(|own| other.owns_annotation(own))
+        };
+        let others = held.managers.iter().filter(|other| !own.is_some_and(|own| other.applies_as(own)));
+        others.filter(owns).map(wire::Manager::name).next()
+    }
+
+    /// Whether the namespace is there. Who may not see it tries the write, without effect.
+    async fn namespaced(&self) -> Result<(), PortError> {
+        let namespace = format!("/api/v1/namespaces/{}", segment(&self.spec.namespace));
+        match self.send(Request::get(namespace.as_str())).await?.accept() {
+            Ok(_) => return Ok(()),
+            Err(PortError::Denied(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let empty: BTreeMap<&str, &str> = self.spec.values.iter().map(|(key, _)| (key.as_str(), "")).collect();
+        let metadata = json!({"name": self.spec.name, "namespace": self.spec.namespace});
+        let body = wire::Written::new(metadata, self.spec.kind.word(), empty);
+        let request = Request::new(Method::PATCH, self.path.as_str())
+            .query("dryRun", "All")
+            .query("fieldManager", "everkey-preflight")
+            .json_as(APPLY, &body)?;
+        self.send(request).await?.accept().map(drop)
     }
 
     /// Refuses what a write could not change: the type of a Secret stays what it is.
@@ -139,7 +154,7 @@ impl KubernetesSink {
         }
     }
 
-    async fn put(&self, held: &Held, values: &BTreeMap<String, Secret>, mark: &str) -> Result<(), PortError> {
+    async fn put(&self, held: &Held, values: &BTreeMap<String, Secret>, mark: &Marked) -> Result<(), PortError> {
         let bytes: usize = values.values().map(Secret::len).sum();
         if bytes > MOST_BYTES {
             return Err(SinkError::refused(format!("a Secret holds at most {MOST_BYTES} bytes")).into());
@@ -150,22 +165,53 @@ impl KubernetesSink {
             .collect();
         let shown: BTreeMap<&str, &str> =
             data.iter().map(|(key, value)| (*key, value.expose_text().unwrap_or_default())).collect();
+        let annotations = BTreeMap::from([(mark.name.as_str(), mark.text()?)]);
         let mut metadata =
-            json!({"name": self.spec.name, "namespace": self.spec.namespace, "annotations": {MARK: mark}});
+            json!({"name": self.spec.name, "namespace": self.spec.namespace, "annotations": annotations});
         if let Some(revision) = &held.revision {
             metadata["resourceVersion"] = json!(revision);
         }
-        let body =
-            Written { api_version: "v1", kind: "Secret", metadata, secret_type: self.spec.kind.word(), data: shown };
+        let body = wire::Written::new(metadata, self.spec.kind.word(), shown);
         let force = if self.spec.overwrite_foreign { "true" } else { "false" };
         let mut request = Request::new(Method::PATCH, self.path.as_str())
-            .query("fieldManager", MANAGER)
+            .query("fieldManager", &mark.name)
             .query("force", force)
-            .json_as("application/apply-patch+yaml", &body)?;
+            .json_as(APPLY, &body)?;
         for value in values.values().chain(data.values()) {
             request = request.hide(value);
         }
-        self.send(request).await?.accept().map(drop)
+        let reply = self.send(request).await?;
+        let failed: Option<wire::Failed> = (reply.status == 409).then(|| reply.json().ok()).flatten();
+        if let Some(failed) = failed.filter(|failed| failed.is("FieldManagerConflict")) {
+            // Lasting: whoever owns the field goes on owning it. Another revision passes.
+            return Err(self.owned_by(&reply.conceal(failed.message())));
+        }
+        reply.accept().map(drop)
+    }
+
+    fn owned_by(&self, who: &str) -> PortError {
+        conflict("foreign-version", format!("somebody else owns what would be written to {}: {who}", self.place()))
+    }
+
+    /// Everything of ours from now on: the new values, and what no longer has a place in the policy.
+    fn all(&self, held: &Held, values: &BTreeMap<String, Secret>, besides: &[String]) -> BTreeMap<String, Secret> {
+        let mut all = self.keys.kept(&held.values, held.marked.as_ref().map(|marked| &marked.mark));
+        let besides = besides.iter().filter_map(|key| Some((key.clone(), held.values.get(key)?.duplicate())));
+        all.extend(besides);
+        all.extend(values.iter().map(|(key, value)| (key.clone(), value.duplicate())));
+        all
+    }
+
+    /// Refuses to take away what our manager owns besides, unless a person said so; it is kept even then.
+    fn besides(&self, held: &Held, manager: Option<&str>) -> Result<Vec<String>, PortError> {
+        let besides = manager.map_or_else(Vec::new, |manager| self.owned_besides(held, manager));
+        match besides.first() {
+            Some(key) if !self.spec.overwrite_foreign => {
+                let message = format!("{} holds `{key}` under everkey's name, and the policy does not", self.place());
+                Err(conflict("foreign-version", message))
+            }
+            _ => Ok(besides),
+        }
     }
 }
 
@@ -173,9 +219,15 @@ impl KubernetesSink {
 impl Sink for KubernetesSink {
     async fn preflight(&self) -> Result<(), PortError> {
         let held = self.held().await?;
+        if !held.exists {
+            return self.namespaced().await;
+        }
         self.fits(&held)?;
-        match self.writer(&held) {
-            Writer::Other if !self.spec.overwrite_foreign => Err(remote::foreign(&self.place())),
+        self.besides(&held, held.marked.as_ref().map(|marked| marked.name.as_str()))?;
+        match (self.writer(&held, None), self.other_owner(&held)) {
+            _ if self.spec.overwrite_foreign => Ok(()),
+            (Writer::Other, _) => Err(remote::foreign(&self.place())),
+            (_, Some(other)) => Err(self.owned_by(other)),
             _ => Ok(()),
         }
     }
@@ -185,12 +237,14 @@ impl Sink for KubernetesSink {
         let expected = self.keys.fingerprint(&values).ok_or_else(|| differs(&self.place()))?;
         let held = self.held().await?;
         self.fits(&held)?;
-        let writer = self.writer(&held);
+        let writer = self.writer(&held, Some(&values));
         writer.yields_to(payload.generation, self.spec.overwrite_foreign, &self.place())?;
         let there = writer == Writer::Ours(payload.generation)
             && self.keys.fingerprint(&held.values).as_ref() == Some(&expected);
         if !there {
-            self.put(&held, &values, &self.keys.mark(&self.remote, payload.generation, &expected)).await?;
+            let named = self.keys.mark(payload, &values)?;
+            let all = self.all(&held, &values, &self.besides(&held, Some(&named.name))?);
+            self.put(&held, &all, &self.keys.mark(payload, &all)?).await?;
         }
         match self.fingerprint().await? {
             Some(found) if found == expected => Ok(found),

@@ -13,6 +13,7 @@ mod json_file;
 mod key_vault;
 mod keyed;
 mod kubernetes;
+mod marks;
 mod mounts;
 mod owner;
 mod place;
@@ -20,6 +21,7 @@ mod remote;
 mod sidecar;
 mod vault;
 mod vault_kv;
+mod vault_leases;
 mod vault_pki;
 
 pub use factory::Factory;

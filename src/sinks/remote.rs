@@ -19,15 +19,6 @@ use crate::ports::Refusal;
 use crate::ports::TokenSource;
 use crate::secret::Secret;
 
-/// The tag, annotation or metadata key that says which rotation wrote, as `STORE.ROTATION`.
-pub(super) const MARK: &str = "everkey";
-
-/// The one that says which credential it is: key id, or thumbprint.
-pub(super) const MARK_CREDENTIAL: &str = "everkey-credential";
-
-/// The one that names the application.
-pub(super) const MARK_APP: &str = "everkey-app-id";
-
 /// Everything that sinks beyond this machine need and no policy says.
 #[derive(Clone)]
 pub struct Remote {
@@ -56,12 +47,8 @@ impl fmt::Debug for Remote {
 impl Remote {
     /// The site at `address`, which a policy names, with the CA that it names.
     pub(super) fn site(&self, address: &str, ca_file: Option<&str>) -> Result<http::Site, PortError> {
-        let host = url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-        let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
-        if self.loopback_only && !local {
-            let why = format!("`{address}` is another machine, and credentials of an emulated tenant stay on this one");
-            return Err(SinkError::refused(why).into());
-        }
+        let local = self.stays(address)?;
+        let host = host(address);
         let ca_pem = match ca_file {
             Some(file) => Some(read_file("read the CA file", file)?),
             None => None,
@@ -72,22 +59,21 @@ impl Remote {
         http::Client::new(&http::Options { ca_pem, proxy, ..http::Options::default() })?.at(address)
     }
 
+    /// Whether `address` is this machine; refuses another one for an emulated tenant.
+    pub(super) fn stays(&self, address: &str) -> Result<bool> {
+        let host = host(address);
+        let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost");
+        if self.loopback_only && !local {
+            let why = format!("`{address}` is another machine, and credentials of an emulated tenant stay on this one");
+            return Err(SinkError::refused(why));
+        }
+        Ok(local)
+    }
+
     /// Waits for a far side that asked for it.
     pub(super) async fn wait(&self, wait: SignedDuration) {
         let until = self.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
         self.clock.sleep_until(until).await;
-    }
-
-    /// The mark of a rotation.
-    pub(super) fn mark(&self, generation: RotationId) -> String {
-        format!("{}.{}", self.instance.as_deref().unwrap_or_default(), generation.0)
-    }
-
-    /// The rotation of this store that `mark` names.
-    pub(super) fn generation(&self, mark: Option<&str>) -> Option<RotationId> {
-        let (instance, number) = mark?.rsplit_once('.')?;
-        let ours = self.instance.as_deref().is_none_or(|own| own == instance);
-        number.parse().ok().filter(|_| ours).map(RotationId)
     }
 }
 
@@ -140,6 +126,11 @@ pub(super) fn not_sent(error: PortError) -> PortError {
         PortError::Unsure { place, why, .. } => PortError::Unreachable { place, why: format!("no token: {why}") },
         error => error,
     }
+}
+
+/// The host of an address; empty when there is none.
+fn host(address: &str) -> String {
+    url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// A file that a policy names.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::remote::Remote;
 use super::vault;
 use super::vault::Vault;
+use super::vault_leases::Leases;
 use crate::http::Method;
 use crate::model::VaultPkiSpec;
 use crate::ports::Issuer;
@@ -52,20 +53,20 @@ struct Signed {
 }
 
 impl VaultPki {
-    pub(super) fn new(spec: &VaultPkiSpec, remote: &Arc<Remote>) -> Result<Self, PortError> {
+    pub(super) fn new(spec: &VaultPkiSpec, remote: &Arc<Remote>, leases: Arc<Leases>) -> Result<Self, PortError> {
         let ca_file = spec.ca_file.as_deref();
         Ok(Self {
             common_name: spec.common_name.clone(),
             path: format!("/v1/{}/sign/{}", vault::path(&spec.mount), vault::path(&spec.role)),
             place: spec.place(),
-            vault: Vault::new(remote, &spec.address, &spec.auth, spec.namespace.as_ref(), ca_file)?,
+            vault: Vault::new(Arc::clone(remote), leases, &spec.address, &spec.auth, spec.namespace.as_ref(), ca_file)?,
         })
     }
 
     async fn sign(&self, order: Order<'_>) -> Result<Vec<u8>, PortError> {
         let ask =
             Ask { csr: order.request, common_name: &self.common_name, ttl: format!("{}s", order.lifetime.as_secs()) };
-        let request = self.vault.request(Method::POST, &self.path)?.json(&ask)?;
+        let request = || self.vault.request(Method::POST, &self.path)?.json(&ask);
         let signed = self.vault.send(request).await?.accept()?.json::<Answer>()?.data;
         // The chain may or may not begin with the issuer; whoever asked finds the one for its key.
         let mut given = vec![signed.certificate, signed.issuing_ca];

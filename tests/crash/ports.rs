@@ -13,6 +13,7 @@ use everkey::model::KeyId;
 use everkey::model::ObjectId;
 use everkey::model::Permission;
 use everkey::model::PrincipalObserved;
+use everkey::model::SinkOwner;
 use everkey::model::SinkSpec;
 use everkey::model::TenantId;
 use everkey::ports::AddedPassword;
@@ -145,8 +146,8 @@ impl TokenEndpoint for Broken<dyn TokenEndpoint> {
 }
 
 impl Sinks for Broken<dyn Sinks> {
-    fn open(&self, spec: &SinkSpec) -> Result<Arc<dyn Sink>, PortError> {
-        let inner = self.inner.open(spec)?;
+    fn open(&self, spec: &SinkSpec, owner: &SinkOwner) -> Result<Arc<dyn Sink>, PortError> {
+        let inner = self.inner.open(spec, owner)?;
         Ok(Arc::new(Broken { breaker: Arc::clone(&self.breaker), inner }))
     }
 

@@ -68,7 +68,7 @@ mode = "0600"
 owner = "ops@contoso.example"
 "#;
 
-const TOOL: &str = r#"version = 1
+pub const TOOL: &str = r#"version = 1
 store = "sqlite:///var/lib/everkey/everkey.db"
 [tenants.contoso]
 tenant_id = "8f0c1d52-0000-4000-8000-0000000031aa"
@@ -102,7 +102,7 @@ fn read_tool(text: &str) -> Vec<Diagnostic> {
 }
 
 /// `P012 16:16-16:27`: code, start, end (exclusive).
-fn places(found: &[Diagnostic]) -> Vec<String> {
+pub fn places(found: &[Diagnostic]) -> Vec<String> {
     let place = |at: policy::Position| format!("{}:{}", at.line, at.column);
     found.iter().map(|found| format!("{} {}-{}", found.code, place(found.start), place(found.end))).collect()
 }

@@ -1,6 +1,13 @@
 //! What is told of deliveries to vaults and clusters, and where.
 
+use std::path::Path;
+use std::path::PathBuf;
+
+use everkey::policy;
+
 use super::diagnostic_cases::Case;
+use super::diagnostic_cases::TOOL;
+use super::diagnostic_cases::places;
 use super::diagnostic_cases::read;
 use super::diagnostic_cases::run;
 
@@ -47,6 +54,21 @@ const VAULTS_CASES: &[Case] = &[
     ("namespace = ", "address = \"https://k.contoso.example\"\nnamespace = ", &["P072 23:11-23:38"]),
     ("[[credential]]", "[[credential]]\nconfirm = { method = \"token-request\" }", &["P025 10:22-10:37"]),
     ("[[credential]]", "[[credential]]\nconfirm = { method = \"sign-in-report\" }", &[]),
+    (
+        "values = { clientSecret = \"secret\" }\n",
+        "values = { clientSecret = \"secret\" }\n[[credential]]\nname = \"second\"\nkind = \"client-secret\"\n[[credential.deliver]]\nto = \"kubernetes\"\nnamespace = \"portal\"\nname = \"portal\"\nvalues = { clientSecret = \"secret\" }\n",
+        &["P081 29:1-29:23"],
+    ),
+    (
+        "values = { clientSecret = \"secret\" }\n",
+        "values = { clientSecret = \"secret\" }\n[[credential]]\nname = \"second\"\nkind = \"client-secret\"\n[[credential.deliver]]\nto = \"kubernetes\"\nnamespace = \"portal\"\nname = \"portal\"\nvalues = { other = \"secret\" }\n",
+        &[],
+    ),
+    (
+        "values = { clientSecret = \"secret\" }\n",
+        "values = { clientSecret = \"secret\" }\n[[credential]]\nname = \"second\"\nkind = \"client-secret\"\n[[credential.deliver]]\nto = \"azure-key-vault\"\nvault = \"Contoso-Apps\"\nname = \"PORTAL\"\n",
+        &["P081 29:1-29:23"],
+    ),
 ];
 
 /// A certificate that a Vault signs.
@@ -82,6 +104,20 @@ const SIGNED_CASES: &[Case] = &[
     ("\"vault-pki\"", "\"self-signed\"", &["P050 12:13-12:22"]),
     ("[credential.vault_pki]", "[unheard-of]", &["P005 11:10-11:21", "P003 12:2-12:12"]),
 ];
+#[test]
+fn two_policies_at_one_place() {
+    let tool = policy::read_tool(Path::new("everkey.toml"), TOOL).value.unwrap();
+    let read = |other: &str| {
+        let files = [("p.toml", VAULTS), ("q.toml", other)].map(|(name, text)| (PathBuf::from(name), text.to_owned()));
+        let read = policy::read_policies(&files, &tool);
+        (read.value.len(), places(&read.diagnostics))
+    };
+    let same = VAULTS.replace("name = \"p\"", "name = \"q\"");
+    let told = ["P081 11:1-11:23", "P081 15:1-15:23", "P081 21:1-21:23"].map(str::to_owned).to_vec();
+    assert_eq!(read(&same), (1, told));
+    let apart = same.replace("name = \"portal\"", "name = \"other\"").replace("client_secret =", "other =");
+    assert_eq!(read(&apart), (2, vec![]));
+}
 
 /// Every code that the cases tell.
 pub fn seen() -> Vec<&'static str> {

@@ -224,7 +224,7 @@ async fn an_emulated_tenant_writes_below_its_root() {
     spec.owner = Some("nobody-of-this-name:nor-this".into());
     spec.after = vec!["/nonexistent".into()];
     let factory = everkey::sinks::Factory::below(root.path().join("sinks"));
-    let sink = factory.open(&target(SinkTarget::Files(spec.clone()))).unwrap();
+    let sink = factory.open(&target(SinkTarget::Files(spec.clone())), &owner("primary")).unwrap();
     let place = root.path().join("sinks/var/lib/enate/credential");
     assert_eq!(sink.place(), place.display().to_string());
     sink.preflight().await.unwrap();
@@ -233,5 +233,5 @@ async fn an_emulated_tenant_writes_below_its_root() {
     assert!(place.join("enate.key").exists());
 
     spec.directory = "/var/../../escape".into();
-    assert!(factory.open(&target(SinkTarget::Files(spec))).is_err());
+    assert!(factory.open(&target(SinkTarget::Files(spec)), &owner("primary")).is_err());
 }

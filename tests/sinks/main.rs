@@ -12,6 +12,8 @@ mod files;
 mod files_guarded;
 mod json_edit;
 mod json_file;
+mod marks;
 mod stages;
 mod stores;
+mod stores_ready;
 mod support;

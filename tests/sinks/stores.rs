@@ -35,22 +35,23 @@ use everkey::sinks::Factory;
 use everkey::sinks::Remote;
 use jiff::SignedDuration;
 
+use crate::support::owner;
 use crate::support::payload;
 use crate::support::target;
 
-const KINDS: [&str; 3] = ["azure-key-vault", "hashicorp-vault", "kubernetes"];
+pub const KINDS: [&str; 3] = ["azure-key-vault", "hashicorp-vault", "kubernetes"];
 
 /// An emulator with all three stores, and sinks for one place in each.
-struct Bench {
+pub struct Bench {
     /// Client id and secret of whoever reads and writes.
     caller: (String, String),
-    clock: ManualClock,
+    pub clock: ManualClock,
     dir: tempfile::TempDir,
-    emulator: Emulator,
+    pub emulator: Emulator,
 }
 
 impl Bench {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = ManualClock::new("2026-11-20T09:00:00Z".parse().unwrap());
         let options = Options { dir: Some(dir.path().to_owned()), ..Options::new(Arc::new(clock.clone())) };
@@ -60,12 +61,12 @@ impl Bench {
         Self { caller, clock, dir, emulator }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }
 
     /// The client, and tokens for vaults.
-    fn tenant(&self) -> (http::Client, Entra) {
+    pub fn tenant(&self) -> (http::Client, Entra) {
         let ca = self.emulator.ca_pem().as_bytes().to_vec();
         let cloud = http::Client::new(&http::Options { ca_pem: Some(ca), ..http::Options::default() }).unwrap();
         let tokens = Entra::new(EntraOptions {
@@ -89,26 +90,44 @@ impl Bench {
     }
 
     fn sink_with(&self, kind: &str, instance: &str, overwrite_foreign: bool, recover_deleted: bool) -> Arc<dyn Sink> {
-        let (address, port) = (self.emulator.url(), self.emulator.address().port());
+        let mut spec = self.spec(kind, &["client_secret"]);
+        match &mut spec {
+            SinkTarget::AzureKeyVault(spec) => {
+                (spec.overwrite_foreign, spec.recover_deleted) = (overwrite_foreign, recover_deleted);
+            }
+            SinkTarget::HashicorpVault(spec) => spec.overwrite_foreign = overwrite_foreign,
+            SinkTarget::Kubernetes(spec) => spec.overwrite_foreign = overwrite_foreign,
+            _ => unreachable!(),
+        }
+        self.factory(instance).open(&target(spec), &owner("primary")).unwrap()
+    }
+
+    /// Sinks of the store `instance`.
+    pub fn factory(&self, instance: &str) -> Factory {
         let (cloud, tokens) = self.tenant();
-        let factory = Factory::new().reaching(Remote {
+        Factory::new().reaching(Remote {
             clock: Arc::new(self.clock.clone()),
             cloud,
             instance: Some(instance.to_owned()),
             loopback_only: true,
             proxy: None,
-            vault_suffix: Some(format!("vault.localhost:{port}")),
+            vault_suffix: Some(format!("vault.localhost:{}", self.emulator.address().port())),
             vault_tokens: Arc::new(tokens),
-        });
-        let values = vec![("client_secret".to_owned(), ValueName::Secret)];
-        let ca_file = Some(self.file("ca.pem"));
-        let spec = match kind {
+        })
+    }
+
+    /// A place of `kind`; keys that start with `client_id` take the client id, others the secret.
+    pub fn spec(&self, kind: &str, keys: &[&str]) -> SinkTarget {
+        let value = |key: &&str| if key.starts_with("client_id") { ValueName::ClientId } else { ValueName::Secret };
+        let values: Vec<(String, ValueName)> = keys.iter().map(|key| ((*key).to_owned(), value(key))).collect();
+        let (address, ca_file) = (self.emulator.url(), Some(self.file("ca.pem")));
+        match kind {
             "azure-key-vault" => SinkTarget::AzureKeyVault(KeyVaultSpec {
                 vault: "contoso-apps".into(),
                 name: "mail".into(),
                 certificate: false,
-                recover_deleted,
-                overwrite_foreign,
+                recover_deleted: false,
+                overwrite_foreign: false,
             }),
             "hashicorp-vault" => SinkTarget::HashicorpVault(VaultKvSpec {
                 address,
@@ -118,7 +137,7 @@ impl Bench {
                 auth: VaultAuth::Token { token_file: self.file("vault.token") },
                 namespace: Some("team".into()),
                 ca_file,
-                overwrite_foreign,
+                overwrite_foreign: false,
             }),
             _ => SinkTarget::Kubernetes(KubernetesSpec {
                 address,
@@ -128,10 +147,16 @@ impl Bench {
                 values,
                 token_file: self.file("kubernetes.token"),
                 ca_file,
-                overwrite_foreign,
+                overwrite_foreign: false,
             }),
-        };
-        factory.open(&target(spec)).unwrap()
+        }
+    }
+
+    /// What the state file says of the places.
+    pub fn places(&self) -> serde_json::Value {
+        self.emulator.save().unwrap();
+        let state = std::fs::read(self.dir.path().join("state.json")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&state).unwrap()["places"].take()
     }
 
     /// The next write meets `effect`.
@@ -142,10 +167,7 @@ impl Bench {
 
     /// How many writes the state file knows, told by what each kind counts.
     fn writes(&self, kind: &str) -> u64 {
-        self.emulator.save().unwrap();
-        let state: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(self.dir.path().join("state.json")).unwrap()).unwrap();
-        let places = &state["places"];
+        let places = self.places();
         match kind {
             "azure-key-vault" => places["key_vaults"]["vaults"]["contoso-apps"]["mail"]["versions"]
                 .as_array()
@@ -157,7 +179,7 @@ impl Bench {
     }
 }
 
-fn credential(generation: u64, secret: &str) -> Payload {
+pub fn credential(generation: u64, secret: &str) -> Payload {
     payload(
         generation,
         &[
@@ -170,11 +192,11 @@ fn credential(generation: u64, secret: &str) -> Payload {
     )
 }
 
-fn status(code: u16, retry_after: Option<u32>) -> Effect {
+pub fn status(code: u16, retry_after: Option<u32>) -> Effect {
     Effect::Status { body: None, code, retry_after }
 }
 
-fn code(error: &PortError) -> &str {
+pub fn code(error: &PortError) -> &str {
     error.refusal().map_or("", |refusal| refusal.code.as_str())
 }
 

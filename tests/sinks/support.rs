@@ -10,6 +10,7 @@ use std::sync::Arc;
 use everkey::model::FilesSpec;
 use everkey::model::JsonFileSpec;
 use everkey::model::RotationId;
+use everkey::model::SinkOwner;
 use everkey::model::SinkSpec;
 use everkey::model::SinkTarget;
 use everkey::model::ValueName;
@@ -54,17 +55,22 @@ pub fn target(target: SinkTarget) -> SinkSpec {
     SinkSpec { id: "test".into(), target }
 }
 
+/// The credential `slot` of the application whose values [`payload`]s of the tests carry.
+pub fn owner(slot: &str) -> SinkOwner {
+    SinkOwner { app: Some("3f0c1d52-0000-4000-8000-00000000e0e0".into()), slot: slot.into() }
+}
+
 pub fn files(spec: FilesSpec) -> Arc<dyn Sink> {
-    Factory::new().open(&target(SinkTarget::Files(spec))).unwrap()
+    Factory::new().open(&target(SinkTarget::Files(spec)), &owner("primary")).unwrap()
 }
 
 pub fn json(spec: JsonFileSpec) -> Arc<dyn Sink> {
-    Factory::new().open(&target(SinkTarget::JsonFile(spec))).unwrap()
+    Factory::new().open(&target(SinkTarget::JsonFile(spec)), &owner("primary")).unwrap()
 }
 
 /// Why a specification is refused before anything is touched.
 pub fn refused(spec: SinkTarget) -> String {
-    match Factory::new().open(&target(spec)) {
+    match Factory::new().open(&target(spec), &owner("primary")) {
         Ok(sink) => panic!("{} was accepted", sink.place()),
         Err(error) => error.to_string(),
     }

@@ -1,10 +1,11 @@
 //! Kubernetes in the small: Secrets below `/api/v1/namespaces/{namespace}/secrets`, with server-side apply, owners of
-//! fields, resource versions and a bearer token (entra-contract 9). Every namespace is there.
+//! fields, resource versions and a bearer token (entra-contract 9). Every namespace is there until it is deleted.
 
 mod apply;
 mod secret;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use axum::http::Method;
@@ -25,6 +26,8 @@ use super::tenant::Tenant;
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Cluster {
+    /// Namespaces that were deleted.
+    gone: BTreeSet<String>,
     /// The last resource version given.
     revision: u64,
     /// Secrets by `NAMESPACE/NAME`.
@@ -42,7 +45,7 @@ impl fmt::Debug for Cluster {
 impl Default for Cluster {
     fn default() -> Self {
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        Self { revision: 1, secrets: BTreeMap::new(), token }
+        Self { gone: BTreeSet::new(), revision: 1, secrets: BTreeMap::new(), token }
     }
 }
 
@@ -109,6 +112,7 @@ fn told(cluster: &mut Cluster, call: &Call) -> Told<Reply> {
     }
     let path: Vec<&str> = call.path.trim_matches('/').split('/').skip(2).collect();
     let (namespace, name) = match path.as_slice() {
+        ["namespaces", namespace] => return self::namespace(cluster, call, namespace),
         ["namespaces", namespace, "secrets"] => (*namespace, None),
         ["namespaces", namespace, "secrets", name] => (*namespace, Some(*name)),
         _ => {
@@ -116,6 +120,9 @@ fn told(cluster: &mut Cluster, call: &Call) -> Told<Reply> {
             return Err(Status::new(StatusCode::NOT_FOUND, "NotFound", why));
         }
     };
+    if cluster.gone.contains(namespace) && !matches!(call.method, Method::GET | Method::DELETE) {
+        return Err(missing(namespace));
+    }
     let ok = |secret: &Secret| Reply::json(StatusCode::OK, secret.shown());
     match (&call.method, name) {
         (&Method::GET, None) => {
@@ -160,9 +167,14 @@ fn told(cluster: &mut Cluster, call: &Call) -> Told<Reply> {
             let key = format!("{namespace}/{name}");
             let old = cluster.secrets.get(&key).cloned();
             let created = old.is_none();
-            let secret = apply::apply(old, &wanted, namespace, call, cluster.next())?;
+            let dry = call.query_pairs().any(|pair| pair == ("dryRun".into(), "All".into()));
+            let revision = if dry { cluster.revision } else { cluster.next() };
+            let secret = apply::apply(old, &wanted, namespace, call, revision)?;
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
             let reply = Reply::json(status, secret.shown());
+            if dry {
+                return Ok(reply);
+            }
             cluster.secrets.insert(key, secret);
             Ok(reply)
         }
@@ -176,4 +188,27 @@ fn told(cluster: &mut Cluster, call: &Call) -> Told<Reply> {
             "the server does not allow this method",
         )),
     }
+}
+
+/// A namespace itself: seen, deleted with all that is in it, and made again.
+fn namespace(cluster: &mut Cluster, call: &Call, name: &str) -> Told<Reply> {
+    let shown = json!({
+        "kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}, "status": {"phase": "Active"},
+    });
+    match call.method {
+        Method::GET if !cluster.gone.contains(name) => Ok(Reply::json(StatusCode::OK, shown)),
+        Method::DELETE if cluster.gone.insert(name.to_owned()) => {
+            cluster.secrets.retain(|key, _| key.split('/').next() != Some(name));
+            Ok(Reply::json(StatusCode::OK, shown))
+        }
+        Method::PUT => {
+            cluster.gone.remove(name);
+            Ok(Reply::json(StatusCode::OK, shown))
+        }
+        _ => Err(missing(name)),
+    }
+}
+
+fn missing(namespace: &str) -> Status {
+    Status::new(StatusCode::NOT_FOUND, "NotFound", format!("namespaces \"{namespace}\" not found"))
 }

@@ -1,8 +1,9 @@
-//! HashiCorp Vault in the small: KV version 2 at `secret/`, a CA at `pki/`, AppRole, and tokens (entra-contract 9). It
-//! answers below `/v1`, as OpenBao does.
+//! HashiCorp Vault in the small: KV version 2 at `secret/`, version 1 at `kv/`, a CA at `pki/`, AppRole, and tokens
+//! (entra-contract 9). It answers below `/v1`, as OpenBao does.
 
 mod kv;
 mod merge;
+mod mounts;
 mod pki;
 mod request;
 
@@ -31,6 +32,8 @@ pub struct Vault {
     /// Secrets by namespace and path.
     secrets: BTreeMap<String, kv::Entry>,
     pki: pki::Pki,
+    /// Secrets of the store without versions, by namespace and path.
+    plain: BTreeMap<String, Value>,
     role_id: String,
     secret_id: String,
     root_token: String,
@@ -50,6 +53,7 @@ impl Default for Vault {
         Self {
             secrets: BTreeMap::new(),
             pki: pki::Pki::default(),
+            plain: BTreeMap::new(),
             role_id: Uuid::new_v4().to_string(),
             secret_id: Uuid::new_v4().to_string(),
             root_token: token(),
@@ -126,6 +130,9 @@ fn told(vault: &mut Vault, call: &Call) -> Told<Reply> {
             let name = format!("{namespace}:{}", name.trim_matches('/'));
             return kv::answer(&mut vault.secrets, call, kind, &name);
         }
+    }
+    if let Some(told) = mounts::answer(&mut vault.plain, call, namespace, path) {
+        return told;
     }
     no(StatusCode::NOT_FOUND, format!("no handler for route \"{path}\". route entry not found."))
 }

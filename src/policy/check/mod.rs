@@ -4,6 +4,7 @@
 
 pub(crate) mod app;
 pub(crate) mod asks;
+pub(crate) mod claims;
 pub(crate) mod confirm;
 pub(crate) mod credential;
 pub(crate) mod files;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::http::Method;
 use crate::http::Request;
 use crate::model::KeyVaultSpec;
+use crate::model::RotationId;
 use crate::model::ValueName;
 use crate::ports::Payload;
 use crate::ports::PortError;
@@ -20,10 +21,20 @@ use crate::secret::Secret;
 use crate::sinks::error::Result;
 use crate::sinks::error::SinkError;
 use crate::sinks::error::payload_value;
+use crate::sinks::marks::Holder;
 use crate::sinks::remote;
-use crate::sinks::remote::MARK;
-use crate::sinks::remote::MARK_APP;
-use crate::sinks::remote::MARK_CREDENTIAL;
+
+/// The tag that says which rotation wrote, as `STORE.ROTATION`.
+const MARK: &str = "everkey";
+
+/// The one that names the application.
+const MARK_APP: &str = "everkey-app-id";
+
+/// The one that says which credential it is: key id, or thumbprint.
+pub(super) const MARK_CREDENTIAL: &str = "everkey-credential";
+
+/// The one that names the slot.
+const MARK_SLOT: &str = "everkey-slot";
 
 /// A version as the vault shows it.
 #[derive(Debug, Deserialize)]
@@ -43,6 +54,13 @@ impl Bundle {
     /// A tag.
     pub(super) fn tag(&self, name: &str) -> Option<&str> {
         self.tags.as_ref()?.get(name).map(String::as_str)
+    }
+
+    /// The rotation of `holder` that wrote it.
+    pub(super) fn generation(&self, holder: &Holder) -> Option<RotationId> {
+        let (store, number) = self.tag(MARK)?.rsplit_once('.')?;
+        let ours = holder.is(store, self.tag(MARK_APP)?, self.tag(MARK_SLOT)?);
+        number.parse().ok().filter(|_| ours).map(RotationId)
     }
 
     /// What it is compared by: the value, or the certificate.
@@ -156,11 +174,13 @@ struct CertificateOut<'a> {
 }
 
 impl<'p> Body<'p> {
-    pub(super) fn new(spec: &KeyVaultSpec, payload: &'p Payload, mark: String) -> Result<Self> {
+    pub(super) fn new(spec: &KeyVaultSpec, payload: &'p Payload, holder: &Holder) -> Result<Self> {
         let text = |secret: &Secret| secret.expose_text().map(str::to_owned).ok_or_else(not_text);
+        let (store, app) = holder.known()?;
         let tags = BTreeMap::from([
-            (MARK, mark),
-            (MARK_APP, text(payload_value(payload, ValueName::ClientId)?)?),
+            (MARK, format!("{store}.{}", payload.generation.0)),
+            (MARK_APP, app.to_owned()),
+            (MARK_SLOT, holder.slot().to_owned()),
             (MARK_CREDENTIAL, text(credential(spec, payload)?)?),
         ]);
         let hidden = payload_value(payload, if spec.certificate { ValueName::Pfx } else { ValueName::Secret })?;
