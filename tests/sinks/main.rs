@@ -16,4 +16,5 @@ mod marks;
 mod stages;
 mod stores;
 mod stores_ready;
+mod stores_switches;
 mod support;
