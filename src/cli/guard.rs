@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use crate::assemble;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::AppObserved;
 use crate::model::KeyId;
 use crate::policy::Policy;
+use crate::policy::StoreUrl;
 use crate::ports::Directory;
 use crate::ports::PortError;
 use crate::ports::Store;
@@ -26,16 +26,13 @@ pub async fn new_store(context: &Context, allowed: bool) -> Result<(), Error> {
         return Ok(());
     }
     // An emulator is for trying out: its store may lie anywhere.
-    if !context.settings.tenant.emulator {
-        let path = assemble::store_path(&context.settings)?;
-        if let Some(kind) = store::unfit_file_system(path) {
-            return Err(Error::new(Class::Config, "T015", format!("the store is new and lies on {kind}"))
-                .why(format!(
-                    "{} does not last, or is not locked reliably; secrets in it would be lost",
-                    path.display()
-                ))
-                .help("set `store` in everkey.toml to a local disk or volume; to go on all the same: --new-store"));
-        }
+    if !context.settings.tenant.emulator
+        && let StoreUrl::Sqlite(path) = &context.settings.tool.store
+        && let Some(kind) = store::unfit_file_system(path)
+    {
+        return Err(Error::new(Class::Config, "T015", format!("the store is new and lies on {kind}"))
+            .why(format!("{} does not last, or is not locked reliably; secrets in it would be lost", path.display()))
+            .help("set `store` in everkey.toml to a local disk or volume; to go on all the same: --new-store"));
     }
     let others = others(ports.directory.as_ref(), store, &context.policies).await?;
     let Some((instance, names)) = others.first_key_value() else { return Ok(()) };

@@ -81,6 +81,12 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
         "Use postgres://USER@HOST/DATABASE; for a private CA add `?sslmode=verify-full&sslrootcert=FILE`.",
     ),
     (
+        "T033",
+        "this is for a store in a file",
+        "The store is in PostgreSQL, whose server has its own means to copy it, put it back and seal it anew.",
+        "Use pg_dump and pg_restore; `everkey store check` works on both.",
+    ),
+    (
         "U017",
         "no valid configuration",
         "What `init` was given would make an everkey.toml that no command accepts. Nothing was written.",

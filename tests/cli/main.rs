@@ -26,9 +26,13 @@ mod issuers;
 mod json_form;
 mod mails;
 mod output;
+#[expect(dead_code, reason = "the store's own tests use the rest")]
+#[path = "../support/postgres.rs"]
+mod pg;
 mod plans;
 mod quick_start;
 mod reading;
+mod replicas;
 mod rotate;
 mod secrets;
 mod serve;

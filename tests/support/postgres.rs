@@ -72,7 +72,9 @@ pub fn shared() -> Server {
     let stop = server.command("pg_ctl", &["stop", "-m", "immediate", "-D", server.data().to_str().unwrap()]);
     let mut watch = Command::new("setsid");
     watch.args(["sh", "-c", script, &parent.to_string()]).arg(stop.get_program()).args(stop.get_args());
-    watch.env("DIR", &dir).stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
+    let watching = watch.env("DIR", &dir).stdin(null()).stdout(null()).stderr(null()).spawn().unwrap();
+    // It outlives this process, which so never waits for it.
+    drop(watching);
     server
 }
 
