@@ -44,7 +44,9 @@ use crate::ports::Store;
 use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
+use crate::store::Postgres;
 use crate::store::SealKey;
+use crate::store::Server;
 use crate::store::Sqlite;
 
 use signers::Signers;
@@ -271,15 +273,37 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
 /// The store that `settings` name, opened or founded. Nothing is spoken to.
 ///
 /// # Errors
-/// `C013` for PostgreSQL, `C011` without a seal, `T0…`.
+/// `C011` without a seal, `T0…`.
 pub async fn store(settings: &Settings) -> Result<Arc<dyn Store>> {
+    if let Some(server) = server(settings)? {
+        return Ok(Arc::new(open_server(settings, &server).await?));
+    }
     Ok(Arc::new(open_store(settings, crate::store::Options::default()).await?))
 }
 
-/// The store itself, for its care.
+/// The PostgreSQL database that holds the store; `None` when a file does.
 ///
 /// # Errors
-/// `C011`, `C013`, `T0…`.
+/// `C010` for the password, `T032`.
+pub fn server(settings: &Settings) -> Result<Option<Server>> {
+    let StoreUrl::Postgres(url) = &settings.tool.store else { return Ok(None) };
+    let source = settings.tool.store_password.as_ref();
+    let password = source.map(|source| config::secret(source, "the password of the store")).transpose()?;
+    Server::new(url, password.as_ref()).map(Some).map_err(|error| explain::store(&error))
+}
+
+/// The store in a database, opened or founded.
+///
+/// # Errors
+/// `C011`, `T0…`.
+pub async fn open_server(settings: &Settings, server: &Server) -> Result<Postgres> {
+    Postgres::open(server, seal_key(settings)?).await.map_err(|error| explain::store(&error))
+}
+
+/// The store itself where it is a file, for its care.
+///
+/// # Errors
+/// `C011`, `T0…`, `T033` for PostgreSQL.
 pub async fn open_store(settings: &Settings, options: crate::store::Options) -> Result<Sqlite> {
     let path = store_path(settings)?;
     Sqlite::open(path, seal_key(settings)?, options).await.map_err(|error| explain::store(&error))
@@ -288,11 +312,11 @@ pub async fn open_store(settings: &Settings, options: crate::store::Options) -> 
 /// Where the store lies.
 ///
 /// # Errors
-/// `C013` for PostgreSQL.
+/// `T033` for PostgreSQL.
 pub fn store_path(settings: &Settings) -> Result<&std::path::Path> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
-        return Err(Error::new(Class::Config, "C013", "a PostgreSQL store is not in this release")
-            .help("use store = \"sqlite:///var/lib/everkey/everkey.db\""));
+        return Err(Error::new(Class::Config, "T033", "this is for a store in a file, and yours is in PostgreSQL")
+            .help("back it up with the server's own means: pg_dump, pg_restore; `everkey store check` looks at it"));
     };
     Ok(path)
 }

@@ -35,6 +35,21 @@ impl Clock for SystemClock {
     }
 }
 
+/// Time that only grows, and goes on while the machine sleeps: for a lease whose end another machine decides.
+pub fn since_boot() -> std::time::Duration {
+    #[cfg(target_os = "linux")]
+    if let Ok(time) = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME) {
+        return time.into();
+    }
+    static STARTED: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(real_instant);
+    real_instant().duration_since(*STARTED)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+fn real_instant() -> Instant {
+    Instant::now()
+}
+
 /// A clock that stands still until somebody moves it; for tests, `demo` and `simulate`.
 ///
 /// Cloning shares the hands: all clones show the same time.

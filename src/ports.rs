@@ -602,6 +602,12 @@ pub enum StoreError {
         /// Since when.
         since: Timestamp,
     },
+    /// The database server cannot be spoken to in this way: its address, or how it is to be encrypted.
+    #[error("{0}")]
+    Address(String),
+    /// The database server refused the sign-in, or a right is missing.
+    #[error("{0}")]
+    Denied(String),
     /// It cannot be read or written.
     #[error("{0}")]
     Failed(String),
@@ -611,6 +617,9 @@ pub enum StoreError {
     /// The present store would be lost from sight: nothing was done.
     #[error("{0}")]
     Present(String),
+    /// The database server does not answer. What was being written is there as a whole or not at all.
+    #[error("{0}")]
+    Unreachable(String),
     /// A sealed value does not open with this key.
     #[error("sealed value {0} does not open: wrong seal key, or a damaged store")]
     Unseal(SealId),

@@ -1,4 +1,4 @@
-//! What every store promises, run on each of them; then what SQLite promises alone, and how it takes crashes.
+//! What every store promises, run on each of them; then what SQLite and PostgreSQL each promise alone, and how it takes crashes.
 
 #[path = "store_contract/care.rs"]
 mod care;
@@ -13,6 +13,10 @@ mod eio;
 mod failing;
 #[path = "store_contract/faults.rs"]
 mod faults;
+#[path = "support/postgres.rs"]
+mod pg;
+#[path = "store_contract/postgres.rs"]
+mod postgres;
 #[path = "store_contract/records.rs"]
 mod records;
 #[path = "store_contract/samples.rs"]
@@ -24,7 +28,12 @@ mod sqlite;
 #[path = "store_contract/tampering.rs"]
 mod tampering;
 
-/// The contract on SQLite. Another store joins with one more line of this kind.
+/// The contract on SQLite.
 mod contract_on_sqlite {
     on_every_case!(crate::sqlite::Place::new());
+}
+
+/// The contract on PostgreSQL.
+mod contract_on_postgres {
+    on_every_case!(crate::postgres::Place::new());
 }

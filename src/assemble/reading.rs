@@ -7,6 +7,7 @@ use super::clock;
 use super::connect;
 use super::endpoints;
 use super::https;
+use super::server;
 use super::store;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -20,6 +21,7 @@ use crate::ports::Directory;
 use crate::ports::Store;
 use crate::ports::TokenSource;
 use crate::run::explain;
+use crate::store::Postgres;
 
 /// What a command needs that only reads a tenant.
 pub struct Reading {
@@ -70,8 +72,10 @@ pub fn graph(
 /// # Errors
 /// As [`assemble`], for the store.
 pub async fn store_if_there(settings: &Settings) -> Result<Option<Arc<dyn Store>>> {
-    match &settings.tool.store {
-        StoreUrl::Sqlite(path) if !path.exists() => Ok(None),
-        _ => store(settings).await.map(Some),
-    }
+    let is_there = match (&settings.tool.store, server(settings)?) {
+        (StoreUrl::Sqlite(path), _) => path.exists(),
+        (_, Some(server)) => Postgres::is_there(&server).await.map_err(|error| explain::store(&error))?,
+        (_, None) => true,
+    };
+    if is_there { store(settings).await.map(Some) } else { Ok(None) }
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use crate::assemble;
 use crate::config;
 use crate::error::Class;
 use crate::error::Error;
@@ -12,6 +11,7 @@ use crate::model::AppObserved;
 use crate::model::Entry;
 use crate::model::KeyId;
 use crate::policy::Policy;
+use crate::policy::StoreUrl;
 use crate::ports::Commit;
 use crate::ports::Directory;
 use crate::ports::PortError;
@@ -58,16 +58,13 @@ async fn fit_to_begin(context: &Context) -> Result<(), Error> {
     let ports = &context.assembled.ports;
     let store = ports.store.as_ref();
     // An emulator is for trying out: its store may lie anywhere.
-    if !context.settings.tenant.emulator {
-        let path = assemble::store_path(&context.settings)?;
-        if let Some(kind) = store::unfit_file_system(path) {
-            return Err(Error::new(Class::Config, "T015", format!("the store is new and lies on {kind}"))
-                .why(format!(
-                    "{} does not last, or is not locked reliably; secrets in it would be lost",
-                    path.display()
-                ))
-                .help("set `store` in everkey.toml to a local disk or volume; to go on all the same: --new-store"));
-        }
+    if !context.settings.tenant.emulator
+        && let StoreUrl::Sqlite(path) = &context.settings.tool.store
+        && let Some(kind) = store::unfit_file_system(path)
+    {
+        return Err(Error::new(Class::Config, "T015", format!("the store is new and lies on {kind}"))
+            .why(format!("{} does not last, or is not locked reliably; secrets in it would be lost", path.display()))
+            .help("set `store` in everkey.toml to a local disk or volume; to go on all the same: --new-store"));
     }
     let others = others(ports.directory.as_ref(), store, &context.policies).await?;
     let Some((instance, names)) = others.first_key_value() else { return Ok(()) };

@@ -18,6 +18,8 @@ use super::guard;
 use super::output::Output;
 use super::signals;
 use crate::assemble;
+use crate::clock::Clock as _;
+use crate::clock::SystemClock;
 use crate::config;
 use crate::daemon::Driver;
 use crate::daemon::End;
@@ -29,19 +31,23 @@ use crate::daemon::Status;
 use crate::error::Class;
 use crate::error::Error;
 use crate::health;
+use crate::policy::StoreUrl;
 use crate::ports::Fence;
 use crate::ports::StoreError;
 use crate::run::Engine;
 use crate::run::explain;
+
+/// How often a daemon that stands by asks whether the other one is gone.
+const STAND_BY: jiff::SignedDuration = jiff::SignedDuration::from_secs(10);
 
 /// Runs it.
 pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error> {
     let context = Context::open(cli).await?;
     guard::new_store(&context, args.new_store).await?;
     // One daemon, or one cycle of it, at a time.
-    let lead = context.assembled.ports.store.lead(&config::holder(), config::real_now()).await;
-    lead.map_err(|error| explain::store(&error))?;
     if args.once {
+        let lead = context.assembled.ports.store.lead(&config::holder(), config::real_now()).await;
+        lead.map_err(|error| explain::store(&error))?;
         let job = Job {
             out,
             policies: &context.policies,
@@ -53,7 +59,8 @@ pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error
         };
         return job.run(&context, None).await;
     }
-    let (stop, signals) = signals::for_daemon()?;
+    let (stop, mut signals) = signals::for_daemon()?;
+    let Some(context) = lead(&cli.global, context, &mut signals).await? else { return Ok(stopped(out)) };
     let serve = context.settings.tool.serve.as_ref();
     let listen = args.listen.or(serve.map(|serve| serve.listen));
     let status = Arc::new(Status::new(Arc::clone(&context.assembled.ports.clock)));
@@ -80,12 +87,53 @@ pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error
         answering.abort();
     }
     match end? {
-        End::Stopped => {
-            tracing::info!("stopped at a safe point");
-            out.document(&json!({"schema": "everkey.serve/v1", "outcome": "stopped"}));
-            Ok(OK)
-        }
+        End::Stopped => Ok(stopped(out)),
         End::TakenOver => Err(explain::store(&StoreError::Fenced)),
+    }
+}
+
+fn stopped(out: &Output) -> u8 {
+    tracing::info!("stopped at a safe point");
+    out.document(&json!({"schema": "everkey.serve/v1", "outcome": "stopped"}));
+    OK
+}
+
+/// Makes this process the one daemon of the store. Beside a store in a file a second one is a mistake, and is told so; on
+/// PostgreSQL it is a replica, which stands by until the other one is gone. `None`: told to stop before that.
+async fn lead(
+    global: &Global,
+    context: Context,
+    signals: &mut mpsc::Receiver<Signal>,
+) -> Result<Option<Context>, Error> {
+    let replicas = matches!(context.settings.tool.store, StoreUrl::Postgres(_));
+    let mut waited = false;
+    loop {
+        match context.assembled.ports.store.lead(&config::holder(), config::real_now()).await {
+            Ok(()) if !waited => return Ok(Some(context)),
+            Ok(()) => {
+                tracing::info!("leads now");
+                // The files may have changed while it stood by.
+                let again = reread(global, &context).await;
+                return Ok(Some(again.unwrap_or_else(|error| {
+                    tracing::error!(code = error.code, what = error.what, "the configuration it started with stays");
+                    context
+                })));
+            }
+            Err(StoreError::Held { holder, since }) if replicas => {
+                if !waited {
+                    tracing::info!(%holder, %since, "stands by: another daemon leads");
+                    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+                }
+                waited = true;
+            }
+            // The server restarts, and the other daemon may be gone afterwards.
+            Err(error @ StoreError::Unreachable(_)) if waited => tracing::warn!(%error, "stands by"),
+            Err(error) => return Err(explain::store(&error)),
+        }
+        tokio::select! {
+            () = SystemClock.sleep_until(SystemClock.now() + STAND_BY) => {}
+            signal = signals.recv() => if matches!(signal, Some(Signal::Stop) | None) { return Ok(None) },
+        }
     }
 }
 
@@ -136,22 +184,25 @@ struct Files {
 #[async_trait]
 impl Loader for Files {
     async fn load(&self) -> Result<Loaded, Error> {
-        let global = &self.global;
-        let settings = config::load(&global.config, global.policy.as_deref(), global.tenant.as_deref())?;
-        let before = &self.context.settings;
-        let fixed = [
-            ("tenant", settings.tenant.tenant_id == before.tenant.tenant_id),
-            ("store", settings.tool.store == before.tool.store),
-            ("[seal]", settings.tool.seal == before.tool.seal),
-        ];
-        if let Some((what, _)) = fixed.iter().find(|(_, same)| !same) {
-            return Err(Error::new(Class::Config, "C015", format!("{what} changed, and a reload cannot change it"))
-                .help("restart the daemon to take it over"));
-        }
-        let policies = settings.policies()?;
-        let assembled = assemble::reassemble(&settings, &self.context.assembled).await?;
-        let context = Context { settings, policies, assembled };
+        let context = reread(&self.global, &self.context).await?;
         let options = context.options(context.scheduled(), &context.policies);
         Ok(Loaded { ports: context.assembled.ports, options, policies: context.policies })
     }
+}
+
+/// The files as they are now, on the store that is open.
+async fn reread(global: &Global, before: &Context) -> Result<Context, Error> {
+    let settings = config::load(&global.config, global.policy.as_deref(), global.tenant.as_deref())?;
+    let fixed = [
+        ("tenant", settings.tenant.tenant_id == before.settings.tenant.tenant_id),
+        ("store", settings.tool.store == before.settings.tool.store),
+        ("[seal]", settings.tool.seal == before.settings.tool.seal),
+    ];
+    if let Some((what, _)) = fixed.iter().find(|(_, same)| !same) {
+        return Err(Error::new(Class::Config, "C015", format!("{what} changed, and a reload cannot change it"))
+            .help("restart the daemon to take it over"));
+    }
+    let policies = settings.policies()?;
+    let assembled = assemble::reassemble(&settings, &before.assembled).await?;
+    Ok(Context { settings, policies, assembled })
 }

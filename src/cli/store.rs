@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::model::Entry;
 use crate::policy::SecretSource;
 use crate::ports::Store as _;
+use crate::ports::StoreError;
 use crate::run::explain;
 use crate::store;
 use crate::store::Options;
@@ -50,9 +51,21 @@ struct Line {
 }
 
 async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
-    let path = assemble::store_path(settings)?;
-    let store = assemble::open_store(settings, EXISTING()).await?;
-    let found = store.examine().await.map_err(|error| explain::store(&error))?;
+    let failed = |error: StoreError| explain::store(&error);
+    let (found, instance, place) = match assemble::server(settings)? {
+        Some(server) => {
+            if !store::Postgres::is_there(&server).await.map_err(failed)? {
+                let nothing = format!("there is no store in {server} yet: the first command that writes makes it");
+                return Err(failed(StoreError::Failed(nothing)));
+            }
+            let store = assemble::open_server(settings, &server).await?;
+            (store.examine().await.map_err(failed)?, store.instance(), store.place())
+        }
+        None => {
+            let store = assemble::open_store(settings, EXISTING()).await?;
+            (store.examine().await.map_err(failed)?, store.instance(), store.path().display().to_string())
+        }
+    };
     let mut lines = vec![
         Line {
             id: "database",
@@ -79,7 +92,7 @@ async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
             },
         },
     ];
-    lines.extend(rights(path, settings));
+    lines.extend(rights(settings));
     for line in &lines {
         out.print(&format!("{}  {:<10} {}\n", if line.ok { "ok  " } else { "FAIL" }, line.id, line.text));
     }
@@ -89,7 +102,7 @@ async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
         .map(|line| json!({"id": line.id, "status": if line.ok { "ok" } else { "fail" }, "text": line.text}))
         .collect();
     out.document(&json!({
-        "schema": "everkey.store-check/v1", "sound": sound, "store": path, "instance": store.instance(),
+        "schema": "everkey.store-check/v1", "sound": sound, "store": place, "instance": instance,
         "entries": found.entries, "head": found.head, "sealed": found.sealed, "items": items,
     }));
     if sound {
@@ -101,15 +114,19 @@ async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
 }
 
 /// Who else may read its files, or those of its key.
-fn rights(path: &Path, settings: &Settings) -> Vec<Line> {
-    let mut files: Vec<PathBuf> = vec![path.to_path_buf()];
-    for ending in ["-wal", "-shm"] {
+fn rights(settings: &Settings) -> Vec<Line> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    let path = assemble::store_path(settings).ok();
+    for (path, ending) in path.into_iter().flat_map(|path| ["", "-wal", "-shm"].map(|ending| (path, ending))) {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
         files.push(name.into());
     }
-    if let Some(SecretSource::File(key)) = settings.tool.seal.as_ref().map(|seal| &seal.key) {
-        files.push(key.clone());
+    let sources = [settings.tool.seal.as_ref().map(|seal| &seal.key), settings.tool.store_password.as_ref()];
+    for source in sources.into_iter().flatten() {
+        if let SecretSource::File(file) = source {
+            files.push(file.clone());
+        }
     }
     let open: Vec<String> = files
         .iter()
@@ -171,7 +188,7 @@ async fn restore(settings: &Settings, file: &Path, force: bool, out: &Output) ->
     let path = assemble::store_path(settings)?;
     // Told with its own code before anything is looked at.
     assemble::seal_key(settings)?;
-    let key = || assemble::seal_key(settings).map_err(|error| crate::ports::StoreError::Key(error.what));
+    let key = || assemble::seal_key(settings).map_err(|error| StoreError::Key(error.what));
     let user = config::os_user();
     let holder = config::holder();
     let restoring =

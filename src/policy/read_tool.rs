@@ -118,6 +118,7 @@ fn config(path: &Path, text: &str, file: &wire::ToolFile, at: At<'_>, report: &m
         digest: read::digest(text),
         policies: base.path(file.policies.as_deref().unwrap_or("policies")),
         store: store(file.store.as_deref().unwrap_or(USUAL_STORE), &base, at.key("store"), report),
+        store_password: store_password(file, &base, at, report),
         seal: file.seal.as_ref().and_then(|wire| seal(wire, &base, at.key("seal"), report)),
         defaults: super::tool_parts::defaults(file, at, report),
         alerts: super::tool_parts::alerts(file.alerts.as_ref(), &base, at.key("alerts"), report),
@@ -143,6 +144,15 @@ fn store(url: &str, base: &Base<'_>, at: At<'_>, report: &mut Report<'_>) -> Sto
             .help("`sqlite:///var/lib/everkey/everkey.db` or `postgres://everkey@host/everkey`");
     }
     StoreUrl::Postgres(url.to_owned())
+}
+
+fn store_password(file: &wire::ToolFile, base: &Base<'_>, at: At<'_>, report: &mut Report<'_>) -> Option<SecretSource> {
+    let (path, variable) = (file.store_password_file.as_ref(), file.store_password_env.as_ref());
+    // Without either the server asks for none, or its own means say it.
+    if path.is_none() && variable.is_none() {
+        return None;
+    }
+    base.secret("store_password", path, variable, at, report)
 }
 
 fn seal(wire: &wire::Seal, base: &Base<'_>, at: At<'_>, report: &mut Report<'_>) -> Option<Seal> {

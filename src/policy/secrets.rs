@@ -123,7 +123,7 @@ fn looks_secret(text: &str) -> Option<&'static str> {
     if is_jwt(text) {
         return Some("a token");
     }
-    if has_userinfo(text) {
+    if has_userinfo(text) || (text.contains("://") && text.contains("password=")) {
         return Some("a URL with a password");
     }
     let base64 = text.len() >= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=-_".contains(&b));

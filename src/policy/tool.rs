@@ -282,6 +282,8 @@ pub struct ToolConfig {
     pub policies: PathBuf,
     /// Store.
     pub store: StoreUrl,
+    /// Password of a PostgreSQL store; `None`: the server asks for none, or `~/.pgpass` has it.
+    pub store_password: Option<SecretSource>,
     /// Seal; `None` when the file has no `[seal]`: nothing can then be rotated.
     pub seal: Option<Seal>,
     /// Tenants by name; never empty.

@@ -155,6 +155,15 @@ pub fn store(error: &StoreError) -> Error {
                 .why(format!("since {since}"))
                 .help("wait for it to finish, or stop it")
         }
+        StoreError::Address(why) => Error::new(Class::Config, "T032", "the PostgreSQL store is not configured right")
+            .why(why)
+            .help("store = \"postgres://everkey@db.contoso.example/everkey?sslmode=verify-full\", password in `store_password_file`"),
+        StoreError::Denied(why) => Error::new(Class::Permission, "T031", "PostgreSQL refused everkey")
+            .why(why)
+            .help("check user, database and `store_password_file`; the user must own the database or its schema"),
+        StoreError::Unreachable(why) => Error::new(Class::Unavailable, "T030", "PostgreSQL does not answer")
+            .why(why)
+            .help("check that the server runs and is reached from here; the same command is safe to run again"),
         StoreError::Failed(why) => Error::new(Class::Failed, "T010", "the store cannot be used")
             .why(why)
             .help("check the path, the free space and the rights of the store in everkey.toml"),
@@ -172,10 +181,10 @@ pub fn store(error: &StoreError) -> Error {
 /// The exit class of a code in a rotation's record.
 pub fn class_of(code: &str) -> Class {
     match code {
-        "A010" | "A031" | "G012" | "G051" | "G052" | "S020" | "S027" => Class::Permission,
-        "A032" | "G010" | "G016" | "G053" => Class::Unavailable,
+        "A010" | "A031" | "G012" | "G051" | "G052" | "S020" | "S027" | "T031" => Class::Permission,
+        "A032" | "G010" | "G016" | "G053" | "T030" => Class::Unavailable,
         "G011" | "G014" | "S024" | "S029" | "T011" | "T012" => Class::Temporary,
-        "G050" => Class::Config,
+        "G050" | "T032" => Class::Config,
         _ => Class::Failed,
     }
 }

@@ -62,6 +62,31 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
     ),
     ("T022", "no such entry", "The history knows no such rotation, hand-off or entry.", "List them: everkey history"),
     (
+        "T030",
+        "PostgreSQL does not answer",
+        "The server of the store cannot be reached, or went away during a call. What was being written is there as a \
+         whole or not at all; the next run reads again before it does anything.",
+        "Check that the server runs and is reached from here, then run the same command again.",
+    ),
+    (
+        "T031",
+        "PostgreSQL refused everkey",
+        "The sign-in failed, the database is not there, or a right is missing.",
+        "Check user and database in `store`, and the password in `store_password_file` or `store_password_env`.",
+    ),
+    (
+        "T032",
+        "the PostgreSQL store is not configured right",
+        "The address cannot be read, or a server on another machine would be spoken to without checking who it is.",
+        "Use postgres://USER@HOST/DATABASE; for a private CA add `?sslmode=verify-full&sslrootcert=FILE`.",
+    ),
+    (
+        "T033",
+        "this is for a store in a file",
+        "The store is in PostgreSQL, whose server has its own means to copy it, put it back and seal it anew.",
+        "Use pg_dump and pg_restore; `everkey store check` works on both.",
+    ),
+    (
         "U017",
         "no valid configuration",
         "What `init` was given would make an everkey.toml that no command accepts. Nothing was written.",

@@ -1,5 +1,7 @@
 //! What a failed statement means, in words a person can act on.
 
+use sqlx::postgres::PgDatabaseError;
+
 use crate::ports::StoreError;
 
 /// Primary result codes of SQLite (<https://www.sqlite.org/rescode.html>).
@@ -16,6 +18,18 @@ mod code {
 
 /// Turns a failure of the database into the store's error. Bound values are never part of it.
 pub(super) fn failed(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(said) => {
+            if let Some(said) = said.try_downcast_ref::<PgDatabaseError>() {
+                return refused(said);
+            }
+        }
+        // SQLite has neither.
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
+            return StoreError::Unreachable(format!("the connection failed: {error}"));
+        }
+        _ => {}
+    }
     let primary = error
         .as_database_error()
         .and_then(sqlx::error::DatabaseError::code)
@@ -42,6 +56,25 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
         },
     };
     StoreError::Failed(said)
+}
+
+/// What PostgreSQL said (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). Its message names columns
+/// and constraints; the values are in its detail, which is never shown.
+fn refused(said: &PgDatabaseError) -> StoreError {
+    let (code, message) = (said.code(), said.message());
+    match code {
+        _ if code.starts_with("28") => StoreError::Denied(message.to_owned()),
+        "3D000" | "42501" => StoreError::Denied(message.to_owned()),
+        _ if code.starts_with("08") || code.starts_with("57P") || code == "25P03" || code == "53300" => {
+            StoreError::Unreachable(message.to_owned())
+        }
+        "25006" => StoreError::Failed("the server takes no writes: it is a standby, or read-only".to_owned()),
+        "40001" | "40P01" | "55P03" => {
+            StoreError::Failed(format!("the store is busy: another process is writing to it ({message}); try again"))
+        }
+        "53100" => StoreError::Failed("the disk of the database server is full: nothing was written".to_owned()),
+        _ => StoreError::Failed(format!("the store failed: {message} ({code})")),
+    }
 }
 
 /// A record that does not read back as what was written.

@@ -1,4 +1,4 @@
-//! The journal: SQLite, with secrets sealed under a key outside it.
+//! The journal: SQLite or PostgreSQL, with secrets sealed under a key outside it.
 //!
 //! [`Sqlite`] implements [`crate::ports::Store`]. A write is one transaction, conditional on the epoch of the
 //! lease ([`crate::ports::Fence`]) and on the version of the rotation (invariant I6 of the rotation protocol);
@@ -6,25 +6,29 @@
 //! [`crate::ports::StoreError::Failed`] left nothing half-written, but the disk may have taken the whole of it:
 //! read again before deciding anything.
 //!
-//! Not specific to SQLite, and shared with further databases: `seal` (encryption at rest), `chain` (the
-//! history's hashes), `sql` (every statement), `record` (columns and bodies).
+//! [`Postgres`] implements it as well. Both share `seal` (encryption at rest), `chain` (the history's hashes), `sql`
+//! (every statement), `record` (columns and bodies) and `journal` (what is done with them).
 
 mod chain;
+mod examined;
 mod fault;
+mod fence;
 mod hold;
 mod place;
+mod postgres;
 mod record;
 mod restore;
-mod schema;
 mod seal;
 mod sql;
 mod sqlite;
 
+pub use examined::Examined;
 pub use place::unfit_file_system;
+pub use postgres::Postgres;
+pub use postgres::Server;
 pub use restore::Restored;
 pub use restore::Restoring;
 pub use restore::restore;
 pub use seal::SealKey;
-pub use sqlite::Examined;
 pub use sqlite::Options;
 pub use sqlite::Sqlite;

@@ -150,3 +150,37 @@ pub(super) const COPY_INTO: &str = "VACUUM INTO $1";
 /// SQLite alone: tables of a file, and whether ours is one of them.
 pub(super) const TABLES: &str =
     "SELECT COUNT(*), COUNT(CASE WHEN name = 'schema_version' THEN 1 END) FROM sqlite_master WHERE type = 'table'";
+
+/// PostgreSQL alone: counts a write under an epoch, holds the lease's row until the transaction ends, and renews it; no
+/// row: fenced.
+pub(super) const PG_LEASE_COUNT: &str = "UPDATE lease SET commits = commits + 1, \
+    expires = clock_timestamp() + make_interval(secs => $1) WHERE id = 1 AND epoch = $2";
+/// PostgreSQL alone: renews a lease by the server's clock; no row: it is another's.
+pub(super) const PG_LEASE_RENEW: &str =
+    "UPDATE lease SET expires = clock_timestamp() + make_interval(secs => $1) WHERE id = $2 AND epoch = $3";
+/// PostgreSQL alone: the next epoch, for a new holder of a lease that is free, expired, or this handle's own from a
+/// release that failed; no row: somebody has it.
+pub(super) const PG_LEASE_TAKE: &str = "UPDATE lease SET epoch = epoch + 1, holder = $1, since = $2, \
+    expires = clock_timestamp() + make_interval(secs => $3) \
+    WHERE id = $4 AND (holder IS NULL OR expires <= clock_timestamp() OR epoch = $5) RETURNING epoch";
+/// PostgreSQL alone: who is noted as the holder.
+pub(super) const PG_LEASE_HOLDER: &str = "SELECT holder, since FROM lease WHERE id = $1";
+/// PostgreSQL alone: gives an epoch back: it is void from now on.
+pub(super) const PG_LEASE_GIVE: &str = "UPDATE lease SET epoch = epoch + 1, holder = NULL, since = NULL, \
+    expires = NULL WHERE id = $1 AND epoch = $2";
+/// PostgreSQL alone: ends what a cancelled call may have begun.
+pub(super) const PG_ROLLBACK: &str = "ROLLBACK";
+/// PostgreSQL alone: keeps the last link to this transaction.
+pub(super) const PG_HEAD_LOCK: &str = "SELECT seq FROM history_head WHERE id = 1 FOR UPDATE";
+/// PostgreSQL alone: one process at a time founds a store or changes its schema. The number is arbitrary.
+pub(super) const PG_FOUND_ALONE: &str = "SELECT pg_advisory_xact_lock(7310847365926277)";
+/// PostgreSQL alone: tables of the schema, and whether ours is one of them.
+pub(super) const PG_TABLES: &str = "SELECT COUNT(*), COUNT(CASE WHEN tablename = 'schema_version' THEN 1 END) \
+    FROM pg_tables WHERE schemaname = current_schema()";
+/// PostgreSQL alone: whether a store was founded.
+pub(super) const PG_FOUNDED: &str = "SELECT to_regclass('schema_version') IS NOT NULL";
+/// PostgreSQL alone: bytes of the database.
+pub(super) const PG_BYTES: &str = "SELECT pg_database_size(current_database())";
+/// PostgreSQL alone: what must hold of a server that keeps a journal.
+pub(super) const PG_SERVER: &str =
+    "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()";

@@ -27,9 +27,13 @@ mod json_form;
 mod limits;
 mod mails;
 mod output;
+#[expect(dead_code, reason = "the store's own tests use the rest")]
+#[path = "../support/postgres.rs"]
+mod pg;
 mod plans;
 mod quick_start;
 mod reading;
+mod replicas;
 mod rotate;
 mod secrets;
 mod serve;

@@ -17,20 +17,25 @@ use crate::support::mail_section;
 use crate::support::until;
 
 /// A daemon whose log is a file.
-struct Daemon {
+pub struct Daemon {
     child: Option<Child>,
     log: PathBuf,
 }
 
 impl Daemon {
-    fn start(world: &World, args: &[&str]) -> Self {
-        let log = world.path().join("serve.log");
+    pub fn start(world: &World, args: &[&str]) -> Self {
+        Self::start_as(world, "serve", args)
+    }
+
+    /// The same, with a log of its own beside other daemons.
+    pub fn start_as(world: &World, name: &str, args: &[&str]) -> Self {
+        let log = world.path().join(format!("{name}.log"));
         let mut command = world.command(&["serve", "--log-format", "json", "--listen", "127.0.0.1:0"]);
         command.args(args).stderr(File::create(&log).unwrap()).stdout(Stdio::piped());
         Self { child: Some(command.spawn().unwrap()), log }
     }
 
-    fn lines(&self) -> Vec<Value> {
+    pub fn lines(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(&self.log).unwrap();
         // The last line may be half written.
         text.split_inclusive('\n')
@@ -39,12 +44,12 @@ impl Daemon {
             .collect()
     }
 
-    fn said(&self, message: &str) -> usize {
+    pub fn said(&self, message: &str) -> usize {
         self.lines().iter().filter(|line| line["message"].as_str().unwrap().contains(message)).count()
     }
 
     /// Waits until it has said so `times` times; its death in between fails.
-    fn says(&mut self, message: &str, times: usize) {
+    pub fn says(&mut self, message: &str, times: usize) {
         until(|| {
             let over = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(over.is_none(), "it ended: {over:?}\n{}", std::fs::read_to_string(&self.log).unwrap());
@@ -52,17 +57,17 @@ impl Daemon {
         });
     }
 
-    fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
-    fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// Status and body of a request.
-    fn ask(&self, method: &str, path: &str) -> (u16, String) {
+    pub fn ask(&self, method: &str, path: &str) -> (u16, String) {
         let started = self.lines().into_iter().find(|line| line["message"] == "started").unwrap();
         let mut stream = TcpStream::connect(started["listen"].as_str().unwrap()).unwrap();
         stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
@@ -72,7 +77,7 @@ impl Daemon {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.trim_end().to_owned())
     }
 
-    fn end(mut self) -> Ran {
+    pub fn end(mut self) -> Ran {
         let out = self.child.take().unwrap().wait_with_output().unwrap();
         Ran::new("serve".to_owned(), &out)
     }

@@ -14,7 +14,9 @@ use crate::config::Settings;
 use crate::error::Class;
 use crate::error::Error;
 use crate::policy::SecretSource;
+use crate::policy::StoreUrl;
 use crate::ports::Store as _;
+use crate::run::explain;
 use crate::store::Options;
 
 /// A backup older than this is a warning.
@@ -34,15 +36,19 @@ pub fn configuration(path: &Path) -> Finding {
 
 /// Looks at the seal key and the store.
 pub async fn look(settings: &Settings, findings: &mut Vec<Finding>) {
-    let store = match assemble::store_path(settings) {
-        Ok(path) => path.to_path_buf(),
-        Err(error) => return findings.push(Finding::failed("store", &error)),
-    };
-    seal_key(settings, &store, findings);
-    look_at_store(settings, &store, findings).await;
+    match &settings.tool.store {
+        StoreUrl::Postgres(_) => {
+            seal_key(settings, None, findings);
+            look_at_server(settings, findings).await;
+        }
+        StoreUrl::Sqlite(path) => {
+            seal_key(settings, Some(path), findings);
+            look_at_store(settings, path, findings).await;
+        }
+    }
 }
 
-fn seal_key(settings: &Settings, store: &Path, findings: &mut Vec<Finding>) {
+fn seal_key(settings: &Settings, store: Option<&Path>, findings: &mut Vec<Finding>) {
     const PAGE: &str = "how-to/keep-the-store.md";
     if let Err(error) = assemble::seal_key(settings) {
         return findings.push(Finding::failed("seal key", &error).docs(PAGE));
@@ -59,7 +65,7 @@ fn seal_key(settings: &Settings, store: &Path, findings: &mut Vec<Finding>) {
             .fix(format!("chmod 600 {}; consider `everkey store reseal`", path.display()))
     } else if config::is_in_git(&path.canonicalize().unwrap_or_else(|_| path.clone())) {
         warn("lies in a git work tree", "move it out before it is committed, and correct [seal] key_file".into())
-    } else if path.parent() == store.parent() {
+    } else if store.is_some_and(|store| path.parent() == store.parent()) {
         warn(
             "beside the store: who copies the directory has both",
             "move it elsewhere and correct [seal] key_file".into(),
@@ -81,6 +87,32 @@ fn seal_key(settings: &Settings, store: &Path, findings: &mut Vec<Finding>) {
     }
 }
 
+async fn look_at_server(settings: &Settings, findings: &mut Vec<Finding>) {
+    let failed = |error: &Error| Finding::failed("store", error).docs("how-to/keep-the-store.md");
+    let store = match assemble::store_if_there(settings).await {
+        Ok(Some(store)) => store,
+        Ok(None) => {
+            let text = "the database holds no store yet; the first command makes it";
+            return findings.push(Finding::new("store", Status::Skip, text));
+        }
+        Err(error) => return findings.push(failed(&error)),
+    };
+    match (store.history(None).await, store.verify_history().await) {
+        (Ok(_), Ok(Some(seq))) => findings.push(broken(seq)),
+        (Ok(history), Ok(None)) => {
+            let text = format!("PostgreSQL, {} entries of history; its backups are the server's", history.len());
+            findings.push(Finding::ok("store", text));
+        }
+        (Err(error), _) | (_, Err(error)) => findings.push(failed(&explain::store(&error))),
+    }
+}
+
+fn broken(seq: u64) -> Finding {
+    Finding::new("history", Status::Fail, format!("its chain breaks at entry {seq}"))
+        .fix("everkey store check; compare with a backup")
+        .docs("how-to/keep-the-store.md")
+}
+
 async fn look_at_store(settings: &Settings, path: &Path, findings: &mut Vec<Finding>) {
     const PAGE: &str = "how-to/keep-the-store.md";
     if let Some(kind) = crate::store::unfit_file_system(path).filter(|_| !settings.tenant.emulator) {
@@ -98,18 +130,14 @@ async fn look_at_store(settings: &Settings, path: &Path, findings: &mut Vec<Find
         Ok(store) => store,
         Err(error) => return findings.push(Finding::failed("store", &error).docs(PAGE)),
     };
-    let (history, broken) = match (store.history(None).await, store.verify_history().await) {
-        (Ok(history), Ok(broken)) => (history, broken),
+    let (history, breaks) = match (store.history(None).await, store.verify_history().await) {
+        (Ok(history), Ok(breaks)) => (history, breaks),
         (Err(error), _) | (_, Err(error)) => {
-            return findings.push(Finding::failed("store", &crate::run::explain::store(&error)).docs(PAGE));
+            return findings.push(Finding::failed("store", &explain::store(&error)).docs(PAGE));
         }
     };
-    if let Some(seq) = broken {
-        findings.push(
-            Finding::new("history", Status::Fail, format!("its chain breaks at entry {seq}"))
-                .fix("everkey store check; compare with a backup")
-                .docs(PAGE),
-        );
+    if let Some(seq) = breaks {
+        findings.push(broken(seq));
     }
     let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
     let text = format!("{}, {} KB, {} entries of history", path.display(), bytes / 1024, history.len());
@@ -138,11 +166,11 @@ fn backup(made: Option<Timestamp>, last: Timestamp) -> Finding {
 
 /// Whether a process could work with the store: it opens, or could be made. Makes nothing.
 pub async fn usable(settings: &Settings) -> Result<(), Error> {
-    let path = assemble::store_path(settings)?;
-    if path.exists() {
-        return assemble::open_store(settings, Options { create: false, ..Options::default() }).await.map(drop);
+    if assemble::store_if_there(settings).await?.is_some() {
+        return Ok(());
     }
     assemble::seal_key(settings)?;
+    let StoreUrl::Sqlite(path) = &settings.tool.store else { return Ok(()) };
     let above: PathBuf = path.ancestors().skip(1).find(|one| one.exists()).unwrap_or(Path::new(".")).to_path_buf();
     if config::is_writable_dir(&above) {
         return Ok(());

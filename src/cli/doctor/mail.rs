@@ -10,9 +10,8 @@ use crate::cli::check::stuck_since;
 use crate::cli::guard;
 use crate::config::Settings;
 use crate::policy::Mail;
-use crate::ports::Store as _;
+use crate::ports::Store;
 use crate::run::explain;
-use crate::store::Options;
 
 /// Looks at them, sending nothing.
 pub async fn look(settings: &Settings, online: &Online, findings: &mut Vec<Finding>) {
@@ -47,10 +46,7 @@ pub async fn look(settings: &Settings, online: &Online, findings: &mut Vec<Findi
             .docs(PAGE),
         );
     }
-    if let Ok(path) = assemble::store_path(settings)
-        && path.exists()
-        && let Ok(store) = assemble::open_store(settings, Options { create: false, ..Options::default() }).await
-    {
+    if let Ok(Some(store)) = assemble::store_if_there(settings).await {
         if let Ok(unsent) = store.unsent().await
             && let Some(since) = stuck_since(&unsent, online.clock.now())
         {
@@ -59,7 +55,7 @@ pub async fn look(settings: &Settings, online: &Online, findings: &mut Vec<Findi
                 Finding::new("outbox", Status::Fail, text).fix("mend [mail]; the next run sends them").docs(PAGE),
             );
         }
-        strays(online, &store, findings).await;
+        strays(online, store.as_ref(), findings).await;
     }
 }
 
@@ -68,7 +64,7 @@ fn is_basic_exchange(mail: &Mail) -> bool {
 }
 
 /// Credentials with this store's tag that its journal does not know: it was put back to an earlier state.
-async fn strays(online: &Online, store: &crate::store::Sqlite, findings: &mut Vec<Finding>) {
+async fn strays(online: &Online, store: &dyn Store, findings: &mut Vec<Finding>) {
     let Ok(strays) = guard::strays(online.directory.as_ref(), store).await else { return };
     if strays.is_empty() {
         return;

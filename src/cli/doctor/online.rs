@@ -28,9 +28,7 @@ use crate::policy::Policy;
 use crate::policy::permissions;
 use crate::ports::Dated;
 use crate::ports::PortError;
-use crate::ports::Store as _;
 use crate::run::explain;
-use crate::store::Options;
 
 const PATIENCE: Patience = Patience { reads: 2, replication: 1 };
 const START: &str = "how-to/start-with-a-real-tenant.md";
@@ -338,10 +336,7 @@ async fn owners(
 
 /// Applications of the journal, by integration; credentials with its tag that it does not know.
 async fn known(settings: &Settings) -> Result<Vec<(String, crate::model::AppRef)>, Error> {
-    if !assemble::store_path(settings)?.exists() {
-        return Ok(Vec::new());
-    }
-    let store = assemble::open_store(settings, Options { create: false, ..Options::default() }).await?;
+    let Some(store) = assemble::store_if_there(settings).await? else { return Ok(Vec::new()) };
     let records = store.integrations().await.map_err(|error| explain::store(&error))?;
     Ok(records.into_iter().map(|record| (record.name.0, record.app)).collect())
 }

@@ -30,6 +30,10 @@ pub(crate) struct ToolFile {
     pub policies: Option<String>,
     /// `sqlite://PATH` or `postgres://…` without a password; default `sqlite:///var/lib/everkey/everkey.db`.
     pub store: Option<String>,
+    /// PostgreSQL: password, a path, or `credential:NAME`.
+    pub store_password_file: Option<String>,
+    /// PostgreSQL: name of an environment variable with the password.
+    pub store_password_env: Option<String>,
     /// Permissions that `consent.grant = "grant"` may grant, where a tenant has no list of its own.
     pub permissions_allowed: Option<Vec<String>>,
     /// Encryption of secrets at rest.

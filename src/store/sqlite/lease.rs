@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::Sqlite;
-use super::write;
+use super::schema;
 use crate::ports::Fence;
 use crate::ports::StoreError;
 use crate::store::fault;
+use crate::store::fence;
 use crate::store::hold::Attempt;
 use crate::store::hold::Note;
 use crate::store::record;
-use crate::store::schema;
 use crate::store::sql;
 
 /// Locks, and makes every earlier fence void.
@@ -36,12 +36,12 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
     }
     store.hold.keep(epoch, held);
     // Whoever had it before may have been killed between destroying a value and emptying the log.
-    write::scrub(store).await;
+    store.scrub().await;
     Ok(Fence(epoch))
 }
 
 /// Locks the daemon's own lock; it ends with this handle. No epoch goes with it: it gives no right to write.
-pub(super) fn lead(store: &Sqlite, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn lead(store: &Sqlite, holder: &str, now: Timestamp) -> Result<(), StoreError> {
     match store.leader.attempt(holder, now)? {
         Attempt::Held(held) => store.leader.keep(0, held),
         Attempt::Taken(note) => {
@@ -54,32 +54,22 @@ pub(super) fn lead(store: &Sqlite, holder: &str, now: Timestamp) -> Result<(), S
 
 /// Makes `fence` void and unlocks.
 pub(super) async fn release(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
-    let done = sqlx::query(sql::LEASE_GIVE).bind(epoch(fence)?).execute(&store.pool).await;
+    let done = sqlx::query(sql::LEASE_GIVE).bind(fence::epoch(fence)?).execute(&store.pool).await;
     // Whatever the store said: this process writes no more under this fence.
     store.hold.release(fence.0);
-    found(done.map_err(fault::failed)?.rows_affected())
+    fence::found(done.map_err(fault::failed)?.rows_affected())
 }
 
 /// A round trip that fails unless `fence` is the current one.
 pub(super) async fn check(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
-    let current = sqlx::query(sql::LEASE_CHECK).bind(epoch(fence)?).fetch_optional(&store.pool).await;
-    found(current.map_err(fault::failed)?.map_or(0, |_| 1))
+    let current = sqlx::query(sql::LEASE_CHECK).bind(fence::epoch(fence)?).fetch_optional(&store.pool).await;
+    fence::found(current.map_err(fault::failed)?.map_or(0, |_| 1))
 }
 
 /// Makes the rest of a transaction conditional on `fence`.
 pub(super) async fn count(tx: &mut SqliteConnection, fence: Fence) -> Result<(), StoreError> {
-    let done = sqlx::query(sql::LEASE_COUNT).bind(epoch(fence)?).execute(tx).await.map_err(fault::failed)?;
-    found(done.rows_affected())
-}
-
-/// What a statement that names the record it expects has found: nothing means that it is another's now.
-pub(super) fn found(rows: u64) -> Result<(), StoreError> {
-    if rows == 0 { Err(StoreError::Fenced) } else { Ok(()) }
-}
-
-fn epoch(fence: Fence) -> Result<i64, StoreError> {
-    // No epoch is ever that large, so such a fence is not the current one.
-    i64::try_from(fence.0).map_err(|_| StoreError::Fenced)
+    let done = sqlx::query(sql::LEASE_COUNT).bind(fence::epoch(fence)?).execute(tx).await.map_err(fault::failed)?;
+    fence::found(done.rows_affected())
 }
 
 /// Who has the lock: as its file says, else as the store says.

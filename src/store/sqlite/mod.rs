@@ -1,11 +1,28 @@
 //! The store on SQLite: one file beside its write-ahead log, one connection per handle.
 
-mod care;
-mod history;
+mod file;
 mod lease;
+
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/care.rs"]
+mod care;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/history.rs"]
+mod history;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/outbox.rs"]
 mod outbox;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/port.rs"]
 mod port;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/read.rs"]
 mod read;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/schema.rs"]
+mod schema;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/write.rs"]
 mod write;
 
 use std::fmt;
@@ -13,7 +30,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::Connection;
+use sqlx::Connection as _;
 use sqlx::Sqlite as Engine;
 use sqlx::SqlitePool;
 use sqlx::Transaction;
@@ -25,11 +42,26 @@ use sqlx::sqlite::SqliteSynchronous;
 use super::fault;
 use super::hold::Hold;
 use super::place;
-use super::schema;
 use super::seal::SealKey;
+use super::sql;
 use crate::ports::StoreError;
 
-pub use care::Examined;
+// What `journal` is written against, here for SQLite.
+type Handle = Sqlite;
+type Pool = SqlitePool;
+type Connection = sqlx::SqliteConnection;
+type Row = sqlx::sqlite::SqliteRow;
+
+/// The files of `migrations/sqlite`; number n stands at place n - 1.
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("journal", include_str!("../../../migrations/sqlite/0001_journal.sql")),
+    ("mark", include_str!("../../../migrations/sqlite/0002_mark.sql")),
+];
+#[cfg(test)]
+const MIGRATIONS_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+
+/// Takes the write lock at once; a transaction that takes it later can fail in its middle.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -108,8 +140,56 @@ impl Sqlite {
 
     /// A transaction that has the write lock from its beginning.
     async fn begin(&self) -> Result<Transaction<'static, Engine>, StoreError> {
-        self.pool.begin_with(schema::BEGIN).await.map_err(fault::failed)
+        begin_founding(&self.pool).await
     }
+
+    /// A transaction that sees one state throughout.
+    async fn begin_read(&self) -> Result<Transaction<'static, Engine>, StoreError> {
+        self.pool.begin().await.map_err(fault::failed)
+    }
+
+    /// Empties the write-ahead log, where what was destroyed still stands sealed. The commit is durable either way,
+    /// and a reader that is in the way for longer than the busy timeout only puts it off to the next time.
+    async fn scrub(&self) {
+        if let Err(error) = sqlx::query(sql::LOG_EMPTY).execute(&self.pool).await {
+            tracing::debug!(%error, "the write-ahead log was not emptied; the next destruction tries again");
+        }
+    }
+
+    /// After a preflight: the pages it took stay with the file, free, and so does the log, which is written from its
+    /// start again: room for the secret that is about to come. A reader in the way (a busy answer, no error) only
+    /// keeps the log growing.
+    async fn keep_room(&self) -> Result<(), StoreError> {
+        sqlx::query(sql::LOG_RESTART).execute(&self.pool).await.map(drop).map_err(fault::failed)
+    }
+
+    /// What the database's own check says is damaged.
+    async fn damage(&self) -> Result<Vec<String>, StoreError> {
+        let said: Vec<String> =
+            sqlx::query_scalar(sql::INTEGRITY).fetch_all(&self.pool).await.map_err(fault::failed)?;
+        Ok(said.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Bytes of the file.
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(std::fs::metadata(&self.path).map_or(0, |found| found.len()))
+    }
+}
+
+/// A transaction in which schema and first facts are written.
+async fn begin_founding(pool: &Pool) -> Result<Transaction<'static, Engine>, StoreError> {
+    pool.begin_with(BEGIN).await.map_err(fault::failed)
+}
+
+/// Whether there are tables, and none of them ours.
+async fn is_foreign(tx: &mut Connection) -> Result<bool, StoreError> {
+    let (tables, ours): (i64, i64) = sqlx::query_as(sql::TABLES).fetch_one(tx).await.map_err(fault::failed)?;
+    Ok(tables > 0 && ours == 0)
+}
+
+/// The transaction has the write lock already.
+async fn lock_head(_: &mut Connection) -> Result<(), StoreError> {
+    Ok(())
 }
 
 impl fmt::Debug for Sqlite {

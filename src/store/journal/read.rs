@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::Sqlite;
+use super::Handle;
 use crate::model::AppRef;
 use crate::model::IntegrationName;
 use crate::model::KeyId;
@@ -20,7 +20,7 @@ use crate::store::sql;
 
 /// Every record that `statement` selects.
 pub(super) async fn all<T: DeserializeOwned>(
-    store: &Sqlite,
+    store: &Handle,
     what: &str,
     statement: &'static str,
 ) -> Result<Vec<T>, StoreError> {
@@ -30,7 +30,7 @@ pub(super) async fn all<T: DeserializeOwned>(
 
 /// The records of one integration, or of all.
 pub(super) async fn of<T: DeserializeOwned>(
-    store: &Sqlite,
+    store: &Handle,
     what: &str,
     statement: &'static str,
     integration: Option<&IntegrationName>,
@@ -41,14 +41,14 @@ pub(super) async fn of<T: DeserializeOwned>(
 }
 
 /// One rotation.
-pub(super) async fn rotation(store: &Sqlite, id: RotationId) -> Result<Option<Rotation>, StoreError> {
+pub(super) async fn rotation(store: &Handle, id: RotationId) -> Result<Option<Rotation>, StoreError> {
     let query = sqlx::query_scalar(sql::ROTATION_ONE).bind(record::signed(id.0)?);
     let body: Option<String> = query.fetch_optional(&store.pool).await.map_err(fault::failed)?;
     body.map(|body| record::read(&format!("rotation {id}"), &body)).transpose()
 }
 
 /// Opens a sealed value.
-pub(super) async fn unseal(store: &Sqlite, id: &SealId, app: &AppRef) -> Result<Secret, StoreError> {
+pub(super) async fn unseal(store: &Handle, id: &SealId, app: &AppRef) -> Result<Secret, StoreError> {
     let query = sqlx::query_scalar(sql::SEALED_ONE).bind(id.as_str());
     let sealed: Option<Vec<u8>> = query.fetch_optional(&store.pool).await.map_err(fault::failed)?;
     let sealed = sealed.ok_or_else(|| {
@@ -58,7 +58,7 @@ pub(super) async fn unseal(store: &Sqlite, id: &SealId, app: &AppRef) -> Result<
 }
 
 /// Own sign-ins with `key_id`, newest first.
-pub(super) async fn sign_ins(store: &Sqlite, key_id: &KeyId) -> Result<Vec<(Timestamp, Option<String>)>, StoreError> {
+pub(super) async fn sign_ins(store: &Handle, key_id: &KeyId) -> Result<Vec<(Timestamp, Option<String>)>, StoreError> {
     let query = sqlx::query_as(sql::SIGN_IN_OF).bind(key_id.as_str());
     let rows: Vec<(String, Option<String>)> = query.fetch_all(&store.pool).await.map_err(fault::failed)?;
     let mut sign_ins = Vec::with_capacity(rows.len());
@@ -71,14 +71,14 @@ pub(super) async fn sign_ins(store: &Sqlite, key_id: &KeyId) -> Result<Vec<(Time
 }
 
 /// Small records whose names begin with `prefix`.
-pub(super) async fn marks(store: &Sqlite, prefix: &str) -> Result<Vec<Mark>, StoreError> {
+pub(super) async fn marks(store: &Handle, prefix: &str) -> Result<Vec<Mark>, StoreError> {
     let query = sqlx::query_as(sql::MARK_OF).bind(prefix);
     let rows: Vec<(String, String)> = query.fetch_all(&store.pool).await.map_err(fault::failed)?;
     Ok(rows.into_iter().map(|(name, body)| Mark { name, body: Some(body) }).collect())
 }
 
 /// The slots that have a rotation or a credential.
-pub(super) async fn slots(store: &Sqlite) -> Result<Vec<(IntegrationName, SlotName)>, StoreError> {
+pub(super) async fn slots(store: &Handle) -> Result<Vec<(IntegrationName, SlotName)>, StoreError> {
     let rows: Vec<(String, String)> = sqlx::query_as(sql::SLOTS).fetch_all(&store.pool).await.map_err(fault::failed)?;
     Ok(rows.into_iter().map(|(integration, slot)| (integration.into(), slot.into())).collect())
 }

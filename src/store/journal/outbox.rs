@@ -1,10 +1,10 @@
 //! The outbox: notices committed with what they tell of, and their way out.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
-use super::Sqlite;
+use super::Handle;
+use super::Row;
 use super::history;
 use super::lease;
 use crate::model::Entry;
@@ -20,13 +20,13 @@ use crate::store::sql;
 const WHY_CHARS: usize = 500;
 
 /// All notices, or those that `statement` selects.
-pub(super) async fn list(store: &Sqlite, statement: &'static str) -> Result<Vec<Outgoing>, StoreError> {
+pub(super) async fn list(store: &Handle, statement: &'static str) -> Result<Vec<Outgoing>, StoreError> {
     let rows = sqlx::query(statement).fetch_all(&store.pool).await.map_err(fault::failed)?;
     rows.iter().map(outgoing).collect()
 }
 
 /// Marks a notice as sent. One that is marked already stays as it is, and the history says it once.
-pub(super) async fn mark_sent(store: &Sqlite, fence: Fence, key: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn mark_sent(store: &Handle, fence: Fence, key: &str, at: Timestamp) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
     let body: Option<String> =
@@ -50,7 +50,7 @@ pub(super) async fn mark_sent(store: &Sqlite, fence: Fence, key: &str, at: Times
 }
 
 /// Counts a failed try, and keeps why.
-pub(super) async fn mark_failed(store: &Sqlite, fence: Fence, key: &str, why: &str) -> Result<(), StoreError> {
+pub(super) async fn mark_failed(store: &Handle, fence: Fence, key: &str, why: &str) -> Result<(), StoreError> {
     let why: String = why.chars().take(WHY_CHARS).collect();
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
@@ -60,7 +60,7 @@ pub(super) async fn mark_failed(store: &Sqlite, fence: Fence, key: &str, why: &s
     tx.commit().await.map_err(fault::failed)
 }
 
-fn outgoing(row: &SqliteRow) -> Result<Outgoing, StoreError> {
+fn outgoing(row: &Row) -> Result<Outgoing, StoreError> {
     let body: String = row.try_get("body").map_err(fault::failed)?;
     let created: String = row.try_get("created").map_err(fault::failed)?;
     let sent: Option<String> = row.try_get("sent").map_err(fault::failed)?;

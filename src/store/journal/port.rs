@@ -1,9 +1,13 @@
 //! The port: each call handed to the file that knows it.
+//!
+//! The files of this directory are compiled once for each database, as modules of `sqlite` and of `postgres`. The
+//! statements are the same ones, but sqlx has types of its own for each: what `super` calls `Handle`, `Connection`
+//! and `Row` differs, this code does not. What a database does in its own way stands in its own directory.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::Sqlite;
+use super::Handle;
 use super::history;
 use super::lease;
 use super::outbox;
@@ -31,7 +35,7 @@ use crate::secret::Secret;
 use crate::store::sql;
 
 #[async_trait]
-impl Store for Sqlite {
+impl Store for Handle {
     fn instance(&self) -> String {
         self.instance.clone()
     }
@@ -45,7 +49,7 @@ impl Store for Sqlite {
     }
 
     async fn lead(&self, holder: &str, now: Timestamp) -> Result<(), StoreError> {
-        lease::lead(self, holder, now)
+        lease::lead(self, holder, now).await
     }
 
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {

@@ -1,11 +1,11 @@
 //! The history: appended within a commit's transaction, read, and verified.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
+use sqlx::Row as _;
 
-use super::Sqlite;
+use super::Connection;
+use super::Handle;
+use super::Row;
 use crate::model::Entry;
 use crate::model::IntegrationName;
 use crate::model::Recorded;
@@ -27,7 +27,7 @@ struct Stored {
 }
 
 /// Appends the entries of `commit`. Those about its rotation carry that rotation's state and version.
-pub(super) async fn append(tx: &mut SqliteConnection, seal: &SealKey, commit: &Commit) -> Result<(), StoreError> {
+pub(super) async fn append(tx: &mut Connection, seal: &SealKey, commit: &Commit) -> Result<(), StoreError> {
     for entry in &commit.entries {
         let moved = commit.rotation.as_ref().filter(|rotation| entry.rotation == Some(rotation.id));
         let state = moved.map(|rotation| record::name("a rotation's state", &rotation.state)).transpose()?;
@@ -39,7 +39,7 @@ pub(super) async fn append(tx: &mut SqliteConnection, seal: &SealKey, commit: &C
 
 /// Appends one entry.
 pub(super) async fn add(
-    tx: &mut SqliteConnection,
+    tx: &mut Connection,
     seal: &SealKey,
     at: Timestamp,
     actor: &str,
@@ -47,6 +47,8 @@ pub(super) async fn add(
     state: Option<String>,
     version: Option<i64>,
 ) -> Result<(), StoreError> {
+    // Without the right to write (a note) this is what keeps two links from the same place.
+    super::lock_head(tx).await?;
     let (last, previous): (i64, String) =
         sqlx::query_as(sql::HEAD_READ).fetch_one(&mut *tx).await.map_err(fault::failed)?;
     let link = Link {
@@ -84,15 +86,15 @@ pub(super) async fn add(
 }
 
 /// Entries of one integration, or all.
-pub(super) async fn read(store: &Sqlite, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {
+pub(super) async fn read(store: &Handle, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {
     let rows = rows(store, integration).await?;
     rows.iter().map(|row| recorded(stored(row).map_err(|error| fault::damaged("the history", error))?)).collect()
 }
 
 /// The first entry that does not fit: changed, missing, moved, or not written by this store.
-pub(super) async fn verify(store: &Sqlite) -> Result<Option<u64>, StoreError> {
+pub(super) async fn verify(store: &Handle) -> Result<Option<u64>, StoreError> {
     // One transaction, so that an entry added meanwhile is in both answers or in neither.
-    let mut tx = store.pool.begin().await.map_err(fault::failed)?;
+    let mut tx = store.begin_read().await?;
     let rows = sqlx::query(sql::HISTORY_OF).bind(None::<String>).fetch_all(&mut *tx).await.map_err(fault::failed)?;
     let head: Option<(i64, String)> = sqlx::query_as(sql::HEAD_READ).fetch_optional(&mut *tx).await.unwrap_or(None);
     tx.rollback().await.map_err(fault::failed)?;
@@ -119,7 +121,7 @@ pub(super) async fn verify(store: &Sqlite) -> Result<Option<u64>, StoreError> {
 }
 
 /// Number and hash of every entry.
-pub(super) async fn hashes(tx: &mut SqliteConnection) -> Result<Vec<(i64, String)>, StoreError> {
+pub(super) async fn hashes(tx: &mut Connection) -> Result<Vec<(i64, String)>, StoreError> {
     let rows = sqlx::query(sql::HISTORY_OF).bind(None::<String>).fetch_all(tx).await.map_err(fault::failed)?;
     rows.iter()
         .map(|row| Ok((row.try_get("seq")?, row.try_get("hash")?)))
@@ -127,12 +129,12 @@ pub(super) async fn hashes(tx: &mut SqliteConnection) -> Result<Vec<(i64, String
         .map_err(fault::failed)
 }
 
-async fn rows(store: &Sqlite, integration: Option<&IntegrationName>) -> Result<Vec<SqliteRow>, StoreError> {
+async fn rows(store: &Handle, integration: Option<&IntegrationName>) -> Result<Vec<Row>, StoreError> {
     let name = integration.map(IntegrationName::as_str);
     sqlx::query(sql::HISTORY_OF).bind(name).fetch_all(&store.pool).await.map_err(fault::failed)
 }
 
-fn stored(row: &SqliteRow) -> Result<Stored, sqlx::Error> {
+fn stored(row: &Row) -> Result<Stored, sqlx::Error> {
     Ok(Stored {
         link: Link {
             seq: row.try_get("seq")?,

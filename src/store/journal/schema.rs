@@ -1,34 +1,28 @@
 //! Migrations, embedded and numbered, and the facts a store is founded with.
 //!
 //! Our own runner instead of sqlx's `Migrator`: on SQLite that one takes no lock, so two processes that open a
-//! new store at once would both migrate. Here each migration is one transaction that begins with the write lock
-//! and looks again, and the refusal of a newer schema says what to do.
+//! new store at once would both migrate. Here each migration is one transaction that begins with a lock and looks
+//! again, and the refusal of a newer schema says what to do.
 
 use aws_lc_rs::rand;
-use sqlx::SqlitePool;
 
-use super::fault;
-use super::seal::SealKey;
-use super::sql;
+use super::MIGRATIONS;
+use super::Pool;
+use super::begin_founding;
+use super::is_foreign;
 use crate::ports::StoreError;
-
-/// Takes the write lock at once; a transaction that takes it later can fail in its middle.
-pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
-
-/// The files of `migrations/sqlite`; number n stands at place n - 1.
-const MIGRATIONS: &[(&str, &str)] = &[
-    ("journal", include_str!("../../migrations/sqlite/0001_journal.sql")),
-    ("mark", include_str!("../../migrations/sqlite/0002_mark.sql")),
-];
+use crate::store::fault;
+use crate::store::seal::SealKey;
+use crate::store::sql;
 
 /// Letters and digits of an instance name: 32 of them, none that is read as another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const INSTANCE_CHARS: usize = 6;
 
 /// Brings the schema up to date, founds a new store, and checks that `seal` is its key. Returns the instance.
-pub(super) async fn found(pool: &SqlitePool, seal: &SealKey) -> Result<String, StoreError> {
+pub(super) async fn found(pool: &Pool, seal: &SealKey) -> Result<String, StoreError> {
     while step(pool).await? {}
-    let mut tx = pool.begin_with(BEGIN).await.map_err(fault::failed)?;
+    let mut tx = begin_founding(pool).await?;
     let mut facts = Vec::new();
     for (name, value) in [("instance", instance()?), ("seal_key", seal.id().to_owned())] {
         sqlx::query(sql::META_PUT).bind(name).bind(value).execute(&mut *tx).await.map_err(fault::failed)?;
@@ -53,11 +47,10 @@ pub(super) fn another_key(given: &str, sealed_with: &str) -> StoreError {
 }
 
 /// Applies the next migration; whether there was one.
-async fn step(pool: &SqlitePool) -> Result<bool, StoreError> {
-    let mut tx = pool.begin_with(BEGIN).await.map_err(fault::failed)?;
-    let (tables, ours): (i64, i64) = sqlx::query_as(sql::TABLES).fetch_one(&mut *tx).await.map_err(fault::failed)?;
-    if tables > 0 && ours == 0 {
-        return Err(StoreError::Failed("the file is another program's database; name another file".to_owned()));
+async fn step(pool: &Pool) -> Result<bool, StoreError> {
+    let mut tx = begin_founding(pool).await?;
+    if is_foreign(&mut tx).await? {
+        return Err(StoreError::Failed("this is another program's database; name another".to_owned()));
     }
     sqlx::query(sql::SCHEMA_TABLE).execute(&mut *tx).await.map_err(fault::failed)?;
     let applied: Option<i64> =
@@ -91,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_migration_file_is_embedded_in_its_place() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
+        let folder = super::super::MIGRATIONS_FOLDER;
         let mut files: Vec<String> =
             std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();

@@ -1,8 +1,7 @@
 //! The commit: one transaction for everything that a step writes.
 
-use sqlx::SqliteConnection;
-
-use super::Sqlite;
+use super::Connection;
+use super::Handle;
 use super::history;
 use super::lease;
 use crate::model::OwnCredential;
@@ -14,6 +13,7 @@ use crate::ports::SealItem;
 use crate::ports::StoreError;
 use crate::secret::Secret;
 use crate::store::fault;
+use crate::store::fence;
 use crate::store::record;
 use crate::store::seal::SealKey;
 use crate::store::sql;
@@ -22,7 +22,7 @@ use crate::store::sql;
 const PREFLIGHT_BYTES: usize = 64 * 1024;
 
 /// Writes all of `commit`, or nothing of it.
-pub(super) async fn commit(store: &Sqlite, fence: Fence, commit: Commit) -> Result<(), StoreError> {
+pub(super) async fn commit(store: &Handle, fence: Fence, commit: Commit) -> Result<(), StoreError> {
     let destroys = !commit.destroy.is_empty();
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
@@ -71,13 +71,13 @@ pub(super) async fn commit(store: &Sqlite, fence: Fence, commit: Commit) -> Resu
     history::append(&mut tx, &store.seal, &commit).await?;
     tx.commit().await.map_err(fault::failed)?;
     if destroys {
-        scrub(store).await;
+        store.scrub().await;
     }
     Ok(())
 }
 
 /// Writes a row of the size of a secret to the disk, opens it again, and removes it.
-pub(super) async fn preflight(store: &Sqlite, fence: Fence) -> Result<(), StoreError> {
+pub(super) async fn preflight(store: &Handle, fence: Fence) -> Result<(), StoreError> {
     let id = SealId::from("preflight");
     let app = crate::model::AppRef { tenant_id: "".into(), object_id: "".into(), client_id: "".into() };
     let value = Secret::new(vec![0x5a; PREFLIGHT_BYTES]);
@@ -95,14 +95,11 @@ pub(super) async fn preflight(store: &Sqlite, fence: Fence) -> Result<(), StoreE
     }
     sqlx::query(sql::PREFLIGHT_DROP).execute(&mut *tx).await.map_err(fault::failed)?;
     tx.commit().await.map_err(fault::failed)?;
-    // The pages it took stay with the file, free, and so does the log, which is written from its start again:
-    // room for the secret that is about to come. A reader in the way (a busy answer, no error) only keeps the
-    // log growing.
-    sqlx::query(sql::LOG_RESTART).execute(&store.pool).await.map(drop).map_err(fault::failed)
+    store.keep_room().await
 }
 
 /// The next number of `counter`, durable before it is given.
-pub(super) async fn next(store: &Sqlite, fence: Fence, counter: &str) -> Result<u64, StoreError> {
+pub(super) async fn next(store: &Handle, fence: Fence, counter: &str) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
     let number: i64 =
@@ -112,7 +109,7 @@ pub(super) async fn next(store: &Sqlite, fence: Fence, counter: &str) -> Result<
 }
 
 /// A new rotation (version 1), or the next version of the one that was read.
-async fn put_rotation(tx: &mut SqliteConnection, rotation: &Rotation) -> Result<(), StoreError> {
+async fn put_rotation(tx: &mut Connection, rotation: &Rotation) -> Result<(), StoreError> {
     let id = record::signed(rotation.id.0)?;
     let version = record::signed(rotation.version)?;
     let state = record::name("a rotation's state", &rotation.state)?;
@@ -140,7 +137,7 @@ async fn put_rotation(tx: &mut SqliteConnection, rotation: &Rotation) -> Result<
             .bind(version - 1)
     };
     match query.execute(tx).await {
-        Ok(done) => lease::found(done.rows_affected()),
+        Ok(done) => fence::found(done.rows_affected()),
         Err(error) if is_taken(&error) => Err(StoreError::Failed(format!(
             "slot {} of {} has another open rotation (I4): {} was not written",
             rotation.spec.slot, rotation.integration, rotation.id
@@ -149,7 +146,7 @@ async fn put_rotation(tx: &mut SqliteConnection, rotation: &Rotation) -> Result<
     }
 }
 
-async fn put_sealed(tx: &mut SqliteConnection, seal: &SealKey, item: &SealItem) -> Result<(), StoreError> {
+async fn put_sealed(tx: &mut Connection, seal: &SealKey, item: &SealItem) -> Result<(), StoreError> {
     let sealed = seal.seal(&item.id, &item.app, &item.value)?;
     let add = sqlx::query(sql::SEALED_ADD).bind(item.id.as_str()).bind(item.app.object_id.as_str()).bind(sealed);
     match add.execute(tx).await {
@@ -162,7 +159,7 @@ async fn put_sealed(tx: &mut SqliteConnection, seal: &SealKey, item: &SealItem) 
     }
 }
 
-async fn put_credential(tx: &mut SqliteConnection, credential: &OwnCredential) -> Result<(), StoreError> {
+async fn put_credential(tx: &mut Connection, credential: &OwnCredential) -> Result<(), StoreError> {
     sqlx::query(sql::CREDENTIAL_PUT)
         .bind(credential.app.tenant_id.as_str())
         .bind(credential.app.object_id.as_str())
@@ -178,12 +175,4 @@ async fn put_credential(tx: &mut SqliteConnection, credential: &OwnCredential) -
 
 fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
-/// Empties the write-ahead log, where what was destroyed still stands sealed. The commit is durable either way,
-/// and a reader that is in the way for longer than the busy timeout only puts it off to the next time.
-pub(super) async fn scrub(store: &Sqlite) {
-    if let Err(error) = sqlx::query(sql::LOG_EMPTY).execute(&store.pool).await {
-        tracing::debug!(%error, "the write-ahead log was not emptied; the next destruction tries again");
-    }
 }
