@@ -203,6 +203,22 @@ pub trait Directory: Send + Sync {
     /// The application with this client id; `None` when there is none (or not yet).
     async fn find_application(&self, client_id: &ClientId) -> Result<Option<AppRef>, PortError>;
 
+    /// The application that [`Directory::create_application`] made under this name; `None` when there is none (or not
+    /// yet, or not any more).
+    async fn named_application(&self, _unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        Err(no_tenant())
+    }
+
+    /// Deletes an application, its service principal with it, into the tenant's bin; one that is not there is success.
+    async fn delete_application(&self, _app: &ObjectId) -> Result<(), PortError> {
+        Err(no_tenant())
+    }
+
+    /// Empties the bin of a deleted application, for good; one that is not there is success.
+    async fn purge_application(&self, _app: &ObjectId) -> Result<(), PortError> {
+        Err(no_tenant())
+    }
+
     /// Reads one application with all its credentials, without key bytes.
     async fn application(&self, app: &ObjectId) -> Result<Dated<AppObserved>, PortError>;
 

@@ -190,7 +190,8 @@ pub enum Command {
     Enable(EnableArgs),
     /// Add a throw-away secret to an application, sign in with it, remove it: proves rights and network, changes nothing
     #[command(
-        after_long_help = "Examples:\n  everkey drill reapit-lead-imports\n  everkey drill enate-graph-mail --yes -o json"
+        after_long_help = "Examples:\n  everkey drill reapit-lead-imports\n  everkey drill enate-graph-mail --yes -o json\n  \
+                           everkey drill --sandbox --purge"
     )]
     Drill(DrillArgs),
     /// Sign in with an integration's current credential and tell what the token allows; never the token

@@ -31,8 +31,9 @@ const WRITES: [&str; 2] = ["Application.ReadWrite.OwnedBy", "Application.ReadWri
 
 /// Runs it.
 pub async fn run(cli: &Cli, args: &DrillArgs, out: &Output) -> Result<u8, Error> {
+    let Some(name) = &args.name else { return super::sandbox::run(cli, args, out).await };
     let context = Context::open(cli).await?;
-    let policies = context.only(std::slice::from_ref(&args.name))?;
+    let policies = context.only(std::slice::from_ref(name))?;
     let Some(policy) = policies.first() else {
         return Err(Error::new(Class::Usage, "U002", "no policy matches").help("see `everkey status`"));
     };
@@ -81,7 +82,7 @@ async fn application(context: &Context, policy: &Policy) -> Result<AppRef, Error
 }
 
 /// Says of a refusal what everkey's own token lacks.
-async fn with_rights(context: &Context, error: Error) -> Error {
+pub(super) async fn with_rights(context: &Context, error: Error) -> Error {
     if error.code != "G012" {
         return error;
     }
@@ -101,7 +102,7 @@ async fn with_rights(context: &Context, error: Error) -> Error {
         .help("add it to everkey's app registration, with admin consent; see everkey doctor")
 }
 
-fn line(evidence: &Evidence) -> String {
+pub(super) fn line(evidence: &Evidence) -> String {
     let word = if evidence.ok { "ok" } else { "FAIL" };
     let request = evidence.request_id.as_ref().map_or_else(String::new, |id| format!("  request {id}"));
     clean(&format!("  {word:<4} {:<8} {:>6.1} s  {}{request}\n", evidence.step, evidence.seconds, evidence.text))

@@ -30,6 +30,7 @@ mod progress;
 mod reader;
 mod rotate;
 mod rows;
+mod sandbox;
 mod saved;
 mod serve;
 mod settings;

@@ -38,10 +38,10 @@ impl Graph {
     ///
     /// An application that is there already is only found, since the upsert would replace its collections.
     pub(super) async fn upsert_application(&self, unique_name: &str, spec: &AppSpec) -> Result<AppRef, PortError> {
-        let path = by_key("applications", "uniqueName", unique_name);
-        if let Some(ids) = self.find::<ApplicationIds>(&path, &[IDS]).await? {
-            return Ok(self.app_ref(ids));
+        if let Some(found) = self.application_by_unique_name(unique_name).await? {
+            return Ok(found);
         }
+        let path = by_key("applications", "uniqueName", unique_name);
         let body = new_application(spec);
         let reply =
             self.write(Write { prefer: Some("create-if-missing"), ..Write::patch(path.clone(), &body) }).await?;
@@ -64,6 +64,22 @@ impl Graph {
     pub(super) async fn application_by_client_id(&self, client_id: &ClientId) -> Result<Option<AppRef>, PortError> {
         let path = by_key("applications", "appId", client_id.as_str());
         Ok(self.find(&path, &[IDS]).await?.map(|ids| self.app_ref(ids)))
+    }
+
+    /// See [`crate::ports::Directory::named_application`].
+    pub(super) async fn application_by_unique_name(&self, unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        let path = by_key("applications", "uniqueName", unique_name);
+        Ok(self.find(&path, &[IDS]).await?.map(|ids| self.app_ref(ids)))
+    }
+
+    /// See [`crate::ports::Directory::delete_application`].
+    pub(super) async fn bin_application(&self, app: &ObjectId) -> Result<(), PortError> {
+        gone_is_deleted(self.delete(by_id("applications", app.as_str(), "")).await)
+    }
+
+    /// See [`crate::ports::Directory::purge_application`].
+    pub(super) async fn empty_bin_of(&self, app: &ObjectId) -> Result<(), PortError> {
+        gone_is_deleted(self.delete(by_id("directory/deletedItems", app.as_str(), "")).await)
     }
 
     /// See [`crate::ports::Directory::application`].
@@ -104,6 +120,13 @@ impl Graph {
             object_id: ids.id.to_ascii_lowercase().into(),
             client_id: ids.app_id.to_ascii_lowercase().into(),
         }
+    }
+}
+
+fn gone_is_deleted(result: Result<(), PortError>) -> Result<(), PortError> {
+    match result {
+        Err(PortError::Missing(_)) => Ok(()),
+        result => result,
     }
 }
 

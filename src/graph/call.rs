@@ -116,6 +116,11 @@ impl Graph {
         .accept()
     }
 
+    /// Deletes the object at `path`. Never repeated, but once after a 401.
+    pub(super) async fn delete(&self, path: String) -> Result<(), PortError> {
+        self.send(|| Ok(Request::new(Method::DELETE, path.as_str()))).await?.accept().map(drop)
+    }
+
     /// Waits for Graph to replicate before another try, after the `tries`-th one failed with `error`; gives the
     /// error back when patience is over.
     pub(super) async fn await_replication(&self, tries: u32, error: PortError) -> Result<(), PortError> {

@@ -43,6 +43,18 @@ impl Directory for Graph {
         self.application_by_client_id(client_id).await
     }
 
+    async fn named_application(&self, unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        self.application_by_unique_name(unique_name).await
+    }
+
+    async fn delete_application(&self, app: &ObjectId) -> Result<(), PortError> {
+        self.bin_application(app).await
+    }
+
+    async fn purge_application(&self, app: &ObjectId) -> Result<(), PortError> {
+        self.empty_bin_of(app).await
+    }
+
     async fn application(&self, app: &ObjectId) -> Result<Dated<AppObserved>, PortError> {
         self.observe_application(app).await
     }

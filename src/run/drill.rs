@@ -5,6 +5,7 @@
 //! Whatever a drill leaves behind, stopped at whatever point, is found by that name and removed by the next drill,
 //! `apply` or cycle of the daemon ([`Engine::sweep_drills`]).
 
+pub mod sandbox;
 mod steps;
 
 use jiff::SignedDuration;

@@ -215,6 +215,7 @@ impl Engine {
         tick.requests = observed.requests;
         self.sweep(&acting, &observed).await?;
         self.sweep_drills().await?;
+        self.sweep_sandboxes().await?;
         let restored = self.restore_lost(&acting, &observed).await?;
         self.advance_all(&acting, &mut tick, &observed, |r| r.state != State::Planned).await?;
         let observed = if tick.changed.is_empty() && !restored {

@@ -95,6 +95,26 @@ pub const SIGNING: &[(&str, &str, &str, &str)] = &[
         "az ad sp create --id CLIENT-ID, or let `everkey apply` provision the application.",
     ),
     (
+        "R067",
+        "the sandbox's rotation did not come to its end",
+        "`everkey drill --sandbox` issues and rotates on an application of its own for an hour at most. What stopped it would \
+         stop a real rotation as well. The application is deleted all the same.",
+        "Read the message; `everkey doctor` looks at rights and policies.",
+    ),
+    (
+        "R068",
+        "the sandbox's application is still there",
+        "The drill is over and Graph did not delete the application, or still shows it. Its credentials end within a day, \
+         and nobody knows them.",
+        "`everkey apply` deletes it two hours later; or delete it in the portal by the name that the drill printed.",
+    ),
+    (
+        "R069",
+        "the sandbox's application is in the bin",
+        "The application is deleted. The right to empty the bin (--purge) is missing, or the bin does not show it yet.",
+        "Entra empties it after 30 days.",
+    ),
+    (
         "U040",
         "no credential to sign in with",
         "`everkey token` signs in with what everkey made, and it made nothing for this integration yet.",

@@ -35,6 +35,7 @@ mod quick_start;
 mod reading;
 mod replicas;
 mod rotate;
+mod sandbox;
 mod secrets;
 mod serve;
 mod sign_in;

@@ -18,6 +18,7 @@ mod pace;
 mod ports;
 mod process;
 mod quirks;
+mod sandboxed;
 mod sealed;
 mod stops;
 mod world;

@@ -68,6 +68,18 @@ impl Directory for Broken<dyn Directory> {
         self.around("find_application", self.inner.find_application(client_id)).await
     }
 
+    async fn named_application(&self, unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        self.around("named_application", self.inner.named_application(unique_name)).await
+    }
+
+    async fn delete_application(&self, app: &ObjectId) -> Result<(), PortError> {
+        self.around("delete_application", self.inner.delete_application(app)).await
+    }
+
+    async fn purge_application(&self, app: &ObjectId) -> Result<(), PortError> {
+        self.around("purge_application", self.inner.purge_application(app)).await
+    }
+
     async fn application(&self, app: &ObjectId) -> Result<Dated<AppObserved>, PortError> {
         self.around("application", self.inner.application(app)).await
     }

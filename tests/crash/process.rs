@@ -49,6 +49,7 @@ pub struct Process<'a> {
     pub breaker: Arc<Breaker>,
     pub engine: Engine,
     pub fence: Fence,
+    pub ports: Ports,
     pub store: Arc<dyn Store>,
     pub world: &'a World,
 }
@@ -84,26 +85,9 @@ impl<'a> Process<'a> {
             store,
             tokens: Arc::new(Broken { breaker: Arc::clone(&breaker), inner: tokens }),
         };
-        let options = EngineOptions {
-            actor: "everkey".into(),
-            alerts: alert::Rules {
-                before_days: vec![7],
-                send_at: jiff::civil::time(9, 0, 0, 0),
-                working_days_only: false,
-                escalate_to: Vec::new(),
-                security_to: None,
-                fallback_to: None,
-                public_url: None,
-            },
-            login_url: world.lab.emulator.url(),
-            os_user: None,
-            pace: world.pace,
-            permissions_allowed: Vec::new(),
-            rules,
-            tenant: "contoso".into(),
-        };
-        let engine = Engine::new(ports, fence, options, Arc::new(Quiet), breaker.stop()).concerning(&world.policies);
-        Self { breaker, engine, fence, store: inner, world }
+        let engine = Engine::new(ports.clone(), fence, options(world, rules), Arc::new(Quiet), breaker.stop());
+        let engine = engine.concerning(&world.policies);
+        Self { breaker, engine, fence, ports, store: inner, world }
     }
 
     /// One tick, then what the person does. Gives when to go on.
@@ -153,6 +137,28 @@ impl<'a> Process<'a> {
             }
             Err(stop) => Err(stop),
         }
+    }
+}
+
+/// Settings of an engine in `world`.
+pub fn options(world: &World, rules: Rules) -> EngineOptions {
+    EngineOptions {
+        actor: "everkey".into(),
+        alerts: alert::Rules {
+            before_days: vec![7],
+            send_at: jiff::civil::time(9, 0, 0, 0),
+            working_days_only: false,
+            escalate_to: Vec::new(),
+            security_to: None,
+            fallback_to: None,
+            public_url: None,
+        },
+        login_url: world.lab.emulator.url(),
+        os_user: None,
+        pace: world.pace,
+        permissions_allowed: Vec::new(),
+        rules,
+        tenant: "contoso".into(),
     }
 }
 

@@ -20,8 +20,14 @@ pub struct DemoArgs {
 #[derive(Args, Debug)]
 pub struct DrillArgs {
     /// Integration whose application is drilled
-    #[arg(value_name = "NAME")]
-    pub name: String,
+    #[arg(value_name = "NAME", required_unless_present = "sandbox")]
+    pub name: Option<String>,
+    /// Make an application for it: issue and rotate a secret and a certificate there, then delete it (about 20 minutes)
+    #[arg(long, env = "EVERKEY_SANDBOX", conflicts_with = "name")]
+    pub sandbox: bool,
+    /// Empty the tenant's bin of the sandbox afterwards
+    #[arg(long, env = "EVERKEY_PURGE", requires = "sandbox")]
+    pub purge: bool,
     /// Begin with an empty store although another one works on this tenant, or the place does not last
     #[arg(long, env = "EVERKEY_NEW_STORE")]
     pub new_store: bool,

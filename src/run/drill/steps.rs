@@ -30,8 +30,8 @@ const REMOVALS: u32 = 8;
 
 /// A step under way.
 pub(super) struct Watch {
-    step: &'static str,
-    began: Timestamp,
+    pub(super) step: &'static str,
+    pub(super) began: Timestamp,
 }
 
 impl Engine {
