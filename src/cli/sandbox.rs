@@ -44,7 +44,9 @@ pub async fn run(cli: &Cli, args: &DrillArgs, out: &Output) -> Result<u8, Error>
         Error::new(Class::Failed, "F010", "cannot make a temporary directory").why(error).help("set TMPDIR")
     })?;
     let (file, content) = sandbox::FURNITURE;
-    config::write_file(&dir.path().join(assemble::THROWN_AWAY_SINKS).join(file), content.as_bytes())?;
+    let sinks = dir.path().join(assemble::THROWN_AWAY_SINKS);
+    config::new_private_dir(&sinks)?;
+    config::write_file(&sinks.join(file), content.as_bytes())?;
     let ports = assemble::throw_away(&context.assembled, dir.path()).await?;
     let (stop, woken) = stop_on_signal();
     out.print(&format!(
@@ -123,7 +125,7 @@ async fn conclude(context: &Context, sandbox: &Sandbox, drilled: Drilled, out: &
     match error {
         Some(error) => Err(error),
         None => {
-            out.print("Passed. It is in the history: everkey history show\n");
+            out.print("Passed. It is in the history: everkey history\n");
             Ok(OK)
         }
     }

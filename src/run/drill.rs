@@ -38,7 +38,8 @@ const SETTLED: SignedDuration = SignedDuration::from_mins(5);
 /// One step, as it happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evidence {
-    /// `clean`, `look`, `add`, `sign-in`, `remove`, `gone` or `refused`.
+    /// `clean`, `look`, `add`, `sign-in`, `remove`, `gone` or `refused`; in a sandbox `create`, `stage`, `prove`, `deliver`,
+    /// `confirm`, `retire`, `gone`, `delete` or `purge`.
     pub step: &'static str,
     /// Whether it went as it should.
     pub ok: bool,

@@ -141,7 +141,7 @@ impl Listener {
 
 impl Progress for Listener {
     fn provisioned(&self, _integration: &str, what: &str) {
-        self.hear(Heard { step: "provision", text: what.to_owned(), request_id: None, failed: None });
+        self.hear(Heard { step: "create", text: what.to_owned(), request_id: None, failed: None });
     }
 
     fn committed(&self, rotation: &Rotation, event: &Event) {
@@ -232,7 +232,7 @@ impl Engine {
         let mut asked: &[IntegrationName] = &name;
         let mut turns = 1;
         let mut trouble = String::new();
-        let mut watch = self.watch("provision");
+        let mut watch = self.watch("create");
         loop {
             let tick = self.tick(policies, asked).await;
             asked = &[];
