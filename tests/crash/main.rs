@@ -25,6 +25,7 @@ mod ports;
 mod process;
 mod quirks;
 mod real;
+mod real_failing;
 mod real_killed;
 mod sealed;
 mod stops;

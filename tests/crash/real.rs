@@ -73,7 +73,7 @@ impl Fault {
         self.with("FAULT_UNDER", dir.display())
     }
 
-    /// Counts every opening of a file.
+    /// Counts only the openings of files.
     pub fn opens(self) -> Self {
         self.with("FAULT_OPENS", 1)
     }

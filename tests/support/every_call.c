@@ -7,7 +7,7 @@
 //   FAULT=ERRNO         the call is not made, and fails with this number
 //   FAULT_FOR=N         so many calls in a row fail (default 1); 0 means all from there on
 //   FAULT_UNDER=DIR     only calls on files below this directory are counted
-//   FAULT_OPENS=1       opening a file that is there is counted as well
+//   FAULT_OPENS=1       only opening files is counted, also of those that are there
 //
 // `strace` does the same for one thread at a time; here a number names the same call whichever thread makes it.
 #define _GNU_SOURCE
@@ -72,6 +72,7 @@ static long enter(const char *name, int fd, const char *path) {
     errno = before;
     // Threads of one process wake each other through these.
     if (!strncmp(place, "anon_inode:", 11)) return 0;
+    if (opens && strncmp(name, "open", 4)) return 0;
     if (under && strncmp(place, under, strlen(under))) return 0;
     long number = atomic_fetch_add(&count, 1) + 1;
     if (log_fd >= 0) {
