@@ -287,8 +287,9 @@ async fn clock(settings: &Settings, client: &http::Client, endpoints: &Endpoints
         Error::new(Class::Config, "C011", "emulator = true, but the tenant is no everkey emulator")
             .help("take `emulator = true` out of everkey.toml, or start `everkey emulator serve`")
     })?;
+    let rate = document["rate"].as_u64().and_then(|rate| u32::try_from(rate).ok()).unwrap_or(1);
     let note = " Clock and tenant: the emulator's.".to_owned();
-    Ok((Arc::new(OffsetClock::starting_at(now)), note))
+    Ok((Arc::new(OffsetClock::starting_at(now, rate)), note))
 }
 
 /// The store that `settings` name, opened or founded. Nothing is spoken to.

@@ -94,31 +94,33 @@ impl Clock for ManualClock {
     }
 }
 
-/// A clock that runs at real rate from an instant of its own: an emulator's `--clock`, or the command
-/// line beside such an emulator (it reads the emulator's time once and runs along).
+/// A clock that runs from an instant of its own, at real rate or a multiple of it: an emulator's `--clock`, or the
+/// command line beside such an emulator (it reads the emulator's time once and runs along).
 #[derive(Clone, Copy, Debug)]
 pub struct OffsetClock {
     anchor: Timestamp,
+    rate: u32,
     since: Instant,
 }
 
 impl OffsetClock {
-    /// A clock that shows `anchor` now.
-    #[expect(clippy::disallowed_methods, reason = "this is the door")]
-    pub fn starting_at(anchor: Timestamp) -> Self {
-        Self { anchor, since: Instant::now() }
+    /// A clock that shows `anchor` now, and `rate` seconds more in each real second (at least one).
+    pub fn starting_at(anchor: Timestamp, rate: u32) -> Self {
+        Self { anchor, rate: rate.max(1), since: real_instant() }
     }
 }
 
 #[async_trait]
 impl Clock for OffsetClock {
     fn now(&self) -> Timestamp {
-        let elapsed = SignedDuration::try_from(self.since.elapsed()).unwrap_or(SignedDuration::MAX);
+        let elapsed = self.since.elapsed().saturating_mul(self.rate);
+        let elapsed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
         self.anchor.saturating_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 
     async fn sleep_until(&self, until: Timestamp) {
-        sleep_real(until.duration_since(self.now())).await;
+        let rate = i32::try_from(self.rate).unwrap_or(i32::MAX);
+        sleep_real(until.duration_since(self.now()) / rate).await;
     }
 }
 

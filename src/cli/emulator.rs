@@ -35,6 +35,7 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
     let plan = faults::plan(args)?;
     let mut options = Options::new(clock);
     options.quirks = plan.quirks.clone().unwrap_or_default();
+    options.clock_rate = args.clock_rate;
     options.dir = Some(args.dir.clone());
     options.listen = listen;
     (options.seed, options.seed_apps) = (args.seed, args.seed_apps as usize);
@@ -66,15 +67,16 @@ pub async fn run(cli: &Cli, args: &EmulatorArgs, out: &Output) -> Result<u8, Err
 
 fn clock(args: &ServeArgs, saved: Option<Timestamp>) -> Result<Arc<dyn Clock>, Error> {
     match (args.clock.as_deref(), saved) {
-        (None, None) | (Some("real"), _) => Ok(Arc::new(SystemClock)),
-        (None, Some(saved)) => Ok(Arc::new(OffsetClock::starting_at(saved))),
+        (None, None) | (Some("real"), _) if args.clock_rate == 1 => Ok(Arc::new(SystemClock)),
+        (None, None) | (Some("real"), _) => Ok(Arc::new(OffsetClock::starting_at(SystemClock.now(), args.clock_rate))),
+        (None, Some(saved)) => Ok(Arc::new(OffsetClock::starting_at(saved, args.clock_rate))),
         (Some(text), _) => {
             let start = text.parse().map_err(|error| {
                 Error::new(Class::Usage, "U008", format!("--clock {text:?} is no instant"))
                     .why(error)
                     .help("write 2026-11-20T09:00:00Z, or real")
             })?;
-            Ok(Arc::new(OffsetClock::starting_at(start)))
+            Ok(Arc::new(OffsetClock::starting_at(start, args.clock_rate)))
         }
     }
 }

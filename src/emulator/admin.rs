@@ -41,7 +41,7 @@ struct Grant {
 
 /// The routes, for whoever looks around at `/_emulator/`.
 const ROUTES: &[(&str, &str, &str)] = &[
-    ("GET", "clock", "the clock"),
+    ("GET", "clock", "the clock, and how fast it runs"),
     ("GET", "faults", "the faults that wait"),
     ("GET", "log", "what was called, and which fault it met"),
     ("GET", "mails", "mails sent through Graph"),
@@ -69,7 +69,10 @@ pub fn index() -> Reply {
 /// Answers `/_emulator/{what}`.
 pub fn answer(tenant: &mut Tenant, call: &Call, what: &str) -> Reply {
     match (&call.method, what) {
-        (&Method::GET, "clock") => Reply::json(StatusCode::OK, json!({"now": call.now, "manual": tenant.manual_clock})),
+        (&Method::GET, "clock") => {
+            let clock = json!({"now": call.now, "rate": tenant.clock_rate, "manual": tenant.manual_clock});
+            Reply::json(StatusCode::OK, clock)
+        }
         (&Method::GET, "mails") => {
             let shown = |mail: &CaughtMail| json!({"from": mail.from, "to": mail.to, "data": String::from_utf8_lossy(&mail.data)});
             Reply::json(StatusCode::OK, json!({"mails": tenant.mails().map(shown).collect::<Vec<_>>()}))

@@ -14,6 +14,8 @@ use crate::clock::Clock;
 pub struct Options {
     /// The clock of tokens, credentials and `Date` headers. TLS uses real time.
     pub clock: Arc<dyn Clock>,
+    /// How many seconds the clock advances in each real second; told to whoever asks.
+    pub clock_rate: u32,
     /// Where state and the operator's files are kept; in memory only when absent.
     pub dir: Option<PathBuf>,
     /// The loopback address of the managed identity endpoints; none when absent.
@@ -63,6 +65,7 @@ impl Options {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
+            clock_rate: 1,
             dir: None,
             imds: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -80,6 +80,7 @@ impl Emulator {
         places.key_vaults.set_operator(operator.service_principal_id);
         let signer = Signer::generate()?;
         let mut tenant = Tenant::new(directory, signer, options.quirks.clone(), address.port(), options.manual_clock);
+        tenant.clock_rate = options.clock_rate;
         tenant.places = places;
         let shared = Arc::new(Shared {
             clock: Arc::clone(&options.clock),

@@ -41,6 +41,8 @@ const MAILS_KEPT: usize = 1000;
 pub struct Tenant {
     /// Client ids that Conditional Access for workload identities refuses.
     pub blocked: BTreeSet<Uuid>,
+    /// How fast the clock runs; only told, never used.
+    pub clock_rate: u32,
     /// The delta tokens given.
     pub deltas: graph::Deltas,
     /// The tenant's objects.
@@ -74,6 +76,7 @@ impl Tenant {
     pub fn new(directory: Directory, signer: Signer, quirks: Quirks, port: u16, manual_clock: bool) -> Self {
         Self {
             blocked: BTreeSet::new(),
+            clock_rate: 1,
             delayed: Vec::new(),
             deltas: graph::Deltas::default(),
             directory,

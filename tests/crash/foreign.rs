@@ -48,8 +48,9 @@ pub fn listed(emulator: &Emulator, app: &AppRef) -> BTreeMap<String, Listed> {
     })
 }
 
-/// A secret and a certificate of somebody else; all that stands on the application then.
+/// A secret and a certificate of somebody else.
 pub fn seed(emulator: &Emulator, app: &AppRef) -> BTreeMap<String, Listed> {
+    let before = listed(emulator, app);
     let id: Uuid = app.object_id.as_str().parse().unwrap();
     emulator.with_directory(|directory, now| {
         let end = now + LIVES;
@@ -69,5 +70,5 @@ pub fn seed(emulator: &Emulator, app: &AppRef) -> BTreeMap<String, Listed> {
         };
         directory.add_key(id, &entry, now).unwrap();
     });
-    listed(emulator, app)
+    listed(emulator, app).into_iter().filter(|(key_id, _)| !before.contains_key(key_id)).collect()
 }

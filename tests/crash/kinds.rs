@@ -61,10 +61,14 @@ impl Kind {
         }
     }
 
+    /// Its policy file.
+    pub fn text(self) -> String {
+        format!("{}{}{}", head(self.name()), self.credential(), PEOPLE)
+    }
+
     /// Its policy.
     pub fn policy(self) -> Policy {
-        let text = format!("{}{}{}", head(self.name()), self.credential(), PEOPLE);
-        let files = [(PathBuf::from(format!("{}.toml", self.name())), text)];
+        let files = [(PathBuf::from(format!("{}.toml", self.name())), self.text())];
         let read = policy::read_policies(&files, &tool());
         let problems = policy::diagnostics::render(&read.diagnostics, &files, false);
         read.value.into_iter().next().unwrap_or_else(|| panic!("{problems}"))

@@ -5,6 +5,9 @@
 mod adopted;
 mod breaker;
 mod campaign;
+#[path = "../support/campaign.rs"]
+mod campaign_ledger;
+mod doubles;
 mod drilled;
 mod failing;
 mod faults;
@@ -15,9 +18,15 @@ mod lost;
 mod mutants;
 mod outside;
 mod pace;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "other test binaries stop their server and read its log")]
+mod pg;
 mod ports;
 mod process;
 mod quirks;
+mod real;
+mod real_failing;
+mod real_killed;
 mod sandboxed;
 mod sealed;
 mod stops;

@@ -30,7 +30,9 @@ use everkey::run::RunError;
 use everkey::secret::Secret;
 use everkey::sinks::Factory;
 use everkey::store;
+use everkey::store::Postgres;
 use everkey::store::SealKey;
+use everkey::store::Server;
 use everkey::store::Sqlite;
 use jiff::SignedDuration;
 use jiff::Timestamp;
@@ -38,7 +40,9 @@ use jiff::Timestamp;
 use crate::breaker::Breaker;
 use crate::lab::LabIssuers;
 use crate::lab::PooledKeys;
+use crate::pg;
 use crate::ports::Broken;
+use crate::world::Place;
 use crate::world::SEAL_KEY;
 use crate::world::World;
 
@@ -58,7 +62,7 @@ impl<'a> Process<'a> {
     /// Starts everkey in `world`; it dies at the boundary `kill_at`.
     pub async fn start(world: &'a World, kill_at: Option<usize>, rules: Rules) -> Self {
         let breaker = Breaker::new(Arc::clone(&world.outside), kill_at, world.stops_at(), world.fails_at());
-        let inner: Arc<dyn Store> = Arc::new(open(world).await);
+        let inner = open(world).await;
         let fence = inner.acquire("crash test", world.clock.now()).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(Broken { breaker: Arc::clone(&breaker), inner: Arc::clone(&inner) });
         let entra = Arc::new(entra(world));
@@ -162,12 +166,22 @@ pub fn options(world: &World, rules: Rules) -> EngineOptions {
     }
 }
 
-async fn open(world: &World) -> Sqlite {
+async fn open(world: &World) -> Arc<dyn Store> {
     let key = SealKey::read(Secret::from_text(SEAL_KEY.to_owned())).unwrap();
-    Sqlite::open(&world.dir.path().join("everkey.db"), key, store::Options::default()).await.unwrap()
+    match &world.place {
+        Place::Sqlite => {
+            let path = world.dir.path().join("everkey.db");
+            Arc::new(Sqlite::open(&path, key, store::Options::default()).await.unwrap())
+        }
+        Place::Postgres(database) => {
+            let server = Server::new(&database.url, Some(&Secret::from_text(pg::PASSWORD.to_owned()))).unwrap();
+            Arc::new(Postgres::open(&server, key).await.unwrap())
+        }
+    }
 }
 
-fn tenant(world: &World) -> TenantId {
+/// The emulator's tenant.
+pub fn tenant(world: &World) -> TenantId {
     TenantId::from(world.lab.emulator.tenant_id().to_string().as_str())
 }
 

@@ -32,6 +32,7 @@ use crate::kinds::Kind;
 use crate::lab::Lab;
 use crate::outside::Outside;
 use crate::outside::Shown;
+use crate::pg;
 use crate::process::Process;
 use crate::process::entra;
 
@@ -50,12 +51,27 @@ pub struct World {
     pub outside: Arc<Outside>,
     /// Whether rotations wait for their schedule.
     pub pace: Pace,
+    pub place: Place,
     pub policies: Vec<Policy>,
     errors: Mutex<Vec<String>>,
     in_hand: Mutex<BTreeSet<String>>,
     idle: AtomicBool,
     stop_at: Mutex<Option<usize>>,
     fail_at: Mutex<Option<usize>>,
+}
+
+/// Where the journal is.
+pub enum Place {
+    /// A file of the world.
+    Sqlite,
+    /// A database of its own.
+    Postgres(pg::Database),
+}
+
+impl Place {
+    pub async fn postgres() -> Self {
+        Self::Postgres(pg::shared().database().await)
+    }
 }
 
 /// How a run ended.
@@ -69,6 +85,10 @@ pub enum Ended {
 
 impl World {
     pub fn new(lab: &Arc<Lab>, kind: Kind) -> Self {
+        Self::on(lab, kind, Place::Sqlite)
+    }
+
+    pub fn on(lab: &Arc<Lab>, kind: Kind, place: Place) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let settings = dir.path().join("sinks").join(JSON);
         std::fs::create_dir_all(settings.parent().unwrap()).unwrap();
@@ -80,6 +100,7 @@ impl World {
             lab: Arc::clone(lab),
             outside: Outside::new(Arc::clone(lab), kind, dir.path().join("sinks")),
             pace: Pace::Now,
+            place,
             policies: vec![kind.policy()],
             dir,
             errors: Mutex::default(),

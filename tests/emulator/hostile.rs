@@ -149,5 +149,5 @@ async fn statuses_are_injected_over_http_too_and_hit_only_what_they_name() {
     assert_eq!(quirks["token_lag"], "PT1H");
     assert_eq!(bench.graph("POST", "/_emulator/quirks", json!({"tokenlag": 1})).await.status, 400);
     let clock = bench.graph("GET", "/_emulator/clock", Value::Null).await.expect(200);
-    assert_eq!(clock, json!({"now": "2026-11-20T09:00:00Z", "manual": false}));
+    assert_eq!(clock, json!({"now": "2026-11-20T09:00:00Z", "rate": 1, "manual": false}));
 }

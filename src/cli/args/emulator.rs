@@ -39,6 +39,9 @@ pub struct ServeArgs {
     /// Where its clock starts: an RFC 3339 instant, or `real` (default: the saved instant, else real)
     #[arg(long, env = "EVERKEY_CLOCK", value_name = "TIME|real")]
     pub clock: Option<String>,
+    /// Seconds its clock advances in each real second; everkey beside it runs along
+    #[arg(long, env = "EVERKEY_CLOCK_RATE", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub clock_rate: u32,
     /// Fill a new tenant with so many applications, their owners and credentials
     #[arg(long, env = "EVERKEY_SEED_APPS", value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub seed_apps: u32,
