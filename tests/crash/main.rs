@@ -5,7 +5,10 @@
 mod adopted;
 mod breaker;
 mod campaign;
+#[path = "../support/campaign.rs"]
+mod campaign_ledger;
 mod drilled;
+mod emergency;
 mod failing;
 mod faults;
 mod foreign;
