@@ -244,7 +244,10 @@ pub(super) fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -
 
 fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
-    attempt.unseen = absence(present, attempt.unseen, at);
+    // While the call may still land, a read that does not show it says nothing: the row begins anew after that.
+    let closed = attempt.closed.unwrap_or(attempt.started);
+    let after_drain = attempt.unseen.filter(|(first, _)| first.duration_since(closed) >= DRAIN);
+    attempt.unseen = absence(present, after_drain, at);
     Some(())
 }
 

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use everkey::clock::Clock as _;
+use everkey::emulator::Quirks;
 use everkey::model::Emergency;
 use everkey::model::Rotation;
+use everkey::rotation::Mutation;
 use everkey::rotation::Rules;
 use everkey::run::RunError;
 use everkey::run::emergency::Asked;
@@ -15,6 +17,7 @@ use crate::campaign::issued;
 use crate::campaign_ledger::Part;
 use crate::kinds::Kind;
 use crate::lab::Lab;
+use crate::mutants::judge;
 use crate::outside::Price;
 use crate::process::Process;
 use crate::world::Ended;
@@ -95,7 +98,7 @@ async fn verdict(world: &World, asked: &Asked, round: usize, ended: Ended) -> Ve
         }
     }
     if ended != Ended::Converged {
-        wrong.push("NOT CONVERGED in two runs".to_owned());
+        wrong.push(format!("NOT CONVERGED in two runs: {}", story(world).await));
     }
     world.outside.seen().price = Price::None;
     world.outside.seen().held.retain(|held| held.is_present());
@@ -111,6 +114,20 @@ async fn verdict(world: &World, asked: &Asked, round: usize, ended: Ended) -> Ve
         }
     }
     wrong
+}
+
+/// Where everything stands.
+async fn story(world: &World) -> String {
+    let mut told = String::new();
+    for r in world.rotations().await.iter().filter(|r| !r.is_finished()) {
+        told += &format!("\n{:?} {:?} {:?} {:?}", r.id, r.state, r.failure, r.attempts.last());
+    }
+    let process = Process::start(world, None, Rules::default()).await;
+    let history = process.store.history(None).await.unwrap();
+    for entry in history.iter().rev().take(14).rev() {
+        told += &format!("\n  {} {:?} {}", entry.at, entry.entry.rotation, entry.entry.text);
+    }
+    told
 }
 
 fn check(what: &str, point: usize, at: Option<&String>, wrong: &[String]) {
@@ -201,7 +218,7 @@ impl Series {
 /// All series of one kind; the campaign kills at every boundary, the test command at some of them.
 async fn campaign(name: &'static str, kind: Kind, now: bool, plain: bool) {
     let mut part = Part::new(name, "An emergency costs nobody more than it says, wherever it is killed.");
-    let (at_rest, broken_off) = (part.depth(9, 1), part.depth(29, 3));
+    let (at_rest, broken_off) = (part.depth(23, 1), part.depth(97, 3));
     let rest = Series { asked: asked(now), from: None, kind, plain, stride: at_rest };
     let mut killed = if plain { 0 } else { rest.run().await };
     for from in places(kind) {
@@ -241,4 +258,74 @@ async fn an_emergency_of_a_handoff_waits_for_its_person_through_every_crash() {
 #[tokio::test]
 async fn an_emergency_of_a_handoff_that_does_not_wait_survives_every_crash() {
     campaign("emergency-handoff-now", Kind::Handoff, true, false).await;
+}
+
+/// An emergency from rest while the token endpoint lags: what is not proven is not accepted.
+async fn lagging(rules: Rules) -> Vec<String> {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    world.jump(world.clock.now() + SignedDuration::from_hours(3));
+    lab.emulator.set_quirks(Quirks { token_lag: SignedDuration::from_secs(45), ..Quirks::default() });
+    let mut seen = world.outside.seen();
+    (seen.lag, seen.price) = (SignedDuration::from_secs(45), Price::UntilRefresh);
+    drop(seen);
+    let asked = asked(false);
+    let (ended, _) = life(&world, None, rules, &asked, 1).await;
+    let mut wrong = std::mem::take(&mut world.outside.seen().violations);
+    wrong.extend(verdict(&world, &asked, 1, ended).await);
+    wrong
+}
+
+#[tokio::test]
+async fn an_emergency_that_retires_before_the_proof_is_caught() {
+    let mutation = Mutation::EmergencyBeforeProof;
+    judge(
+        mutation,
+        "in its sink is refused",
+        &lagging(Rules::default()).await,
+        &lagging(Rules::without(mutation)).await,
+    );
+}
+
+#[tokio::test]
+async fn an_emergency_that_retires_before_the_delivery_is_caught() {
+    let mutation = Mutation::EmergencyBeforeDelivery;
+    judge(
+        mutation,
+        "in its sink is refused",
+        &lagging(Rules::default()).await,
+        &lagging(Rules::without(mutation)).await,
+    );
+}
+
+/// A rotation's write of a plain sink has no answer and lands ten minutes later, in the middle of the emergency.
+async fn late_write(rules: Rules) -> Vec<String> {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    world.jump(world.clock.now() + SignedDuration::from_hours(3));
+    let mut seen = world.outside.seen();
+    (seen.plain, seen.delay) = (true, Some(SignedDuration::from_mins(10)));
+    drop(seen);
+    {
+        let process = Process::start(&world, None, Rules::default()).await;
+        while world.outside.seen().landing.is_none() {
+            let due = process.step(&[world.name()]).await.unwrap().unwrap();
+            world.jump(due);
+        }
+    }
+    world.outside.seen().price = Price::UntilRefresh;
+    let asked = asked(false);
+    let (ended, _) = life(&world, None, rules, &asked, 1).await;
+    world.jump(world.clock.now() + SignedDuration::from_mins(20));
+    assert!(world.outside.seen().landing.is_none(), "it never landed");
+    let mut wrong = std::mem::take(&mut world.outside.seen().violations);
+    wrong.extend(verdict(&world, &asked, 1, ended).await);
+    wrong
+}
+
+#[tokio::test]
+async fn an_emergency_without_the_drain_of_a_plain_sink_is_caught() {
+    let mutation = Mutation::EmergencyWithoutDrain;
+    let kept = late_write(Rules::default()).await;
+    judge(mutation, "in its sink is refused", &kept, &late_write(Rules::without(mutation)).await);
 }
