@@ -25,6 +25,7 @@ use crate::secret::Secret;
 
 pub use files::cannot_write;
 pub use files::new_private_dir;
+pub use files::private_dirs;
 pub use files::read_bytes;
 pub use files::read_file;
 pub use files::remove_empty_dir;

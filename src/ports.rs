@@ -13,6 +13,7 @@ use crate::model::AppObserved;
 use crate::model::AppRef;
 use crate::model::AppSpec;
 use crate::model::CertificateEntry;
+use crate::model::ChainLink;
 use crate::model::ClientId;
 use crate::model::Entry;
 use crate::model::Grants;
@@ -339,6 +340,8 @@ pub enum Probe {
         code: String,
         /// Entra's message, first sentence.
         message: String,
+        /// Request id.
+        request_id: Option<String>,
     },
     /// Entra cannot answer for a reason that is not the credential's (Conditional Access, disabled principal).
     Inconclusive {
@@ -539,6 +542,8 @@ pub struct Commit {
     pub actor: String,
     /// The rotation as it is from now on; its `version` is the one that was read plus one (1 for a new one).
     pub rotation: Option<Rotation>,
+    /// Another rotation of the same slot as it is from now on, closed before `rotation` takes its place (I4).
+    pub closes: Option<Rotation>,
     /// History entries.
     pub entries: Vec<Entry>,
     /// Values to seal.
@@ -577,6 +582,7 @@ impl Commit {
             at,
             actor: actor.into(),
             rotation: None,
+            closes: None,
             entries: Vec::new(),
             seal: Vec::new(),
             destroy: Vec::new(),
@@ -717,6 +723,11 @@ pub trait Store: Send + Sync {
 
     /// History entries, oldest first, of one integration or all.
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError>;
+
+    /// History entries from `first` to `last`, with everything that their hashes cover.
+    async fn links(&self, _first: u64, _last: u64) -> Result<Vec<ChainLink>, StoreError> {
+        Err(StoreError::Failed("this store keeps no chain".to_owned()))
+    }
 
     /// Recomputes the hash chain; the sequence number of the first entry that does not fit, if any.
     async fn verify_history(&self) -> Result<Option<u64>, StoreError>;

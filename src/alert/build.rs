@@ -31,7 +31,10 @@ use super::track::Track;
 pub(super) fn notice(input: &AlertInput, watched: &Watched, track: &Track, rung: &Rung) -> Notice {
     let (rules, calendar) = (input.rules, &watched.calendar);
     let technical = track.reader == Reader::Engineer;
-    let (problem, steps) = failure(watched, technical);
+    let (problem, steps) = match &watched.situation {
+        Situation::Urgent { reason, .. } => (super::emergency::problem(track.reader, reason), Vec::new()),
+        _ => failure(watched, technical),
+    };
     Notice {
         key: rung.key.clone(),
         kind: rung.kind,

@@ -127,6 +127,15 @@ pub enum Situation {
         /// When that was committed.
         at: Timestamp,
     },
+    /// A key of an emergency waits for people.
+    Urgent {
+        /// The hand-offs; those that wait no longer are skipped.
+        handoffs: Vec<Handoff>,
+        /// Since when people can act.
+        since: Timestamp,
+        /// Why it is an emergency.
+        reason: String,
+    },
     /// Keys wait for people.
     Waiting {
         /// The hand-offs; those that wait no longer are skipped.

@@ -42,6 +42,7 @@ pub(super) fn tracks<'a>(input: &AlertInput<'a>, watched: &'a Watched) -> Vec<Tr
         Situation::Healthy | Situation::Rotating { .. } => Vec::new(),
         Situation::Replaced { .. } => super::after::replaced_tracks(input, watched),
         Situation::Superseded { at } => stopped_tracks(input, watched, Some(watched.ends.unwrap_or(*at))),
+        Situation::Urgent { handoffs, since, .. } => super::emergency::tracks(input, watched, handoffs, *since),
         Situation::Waiting { handoffs } => handoffs
             .iter()
             .filter(|handoff| handoff.is_waiting())

@@ -18,7 +18,12 @@ pub(super) fn merge(notices: Vec<Notice>, now: Timestamp) -> Vec<Notice> {
             None => groups.push(vec![notice]),
         }
     }
-    groups.into_iter().flat_map(|group| if group.len() > LIMIT { vec![summary(group, now)] } else { group }).collect()
+    // What must be done now stands alone.
+    let urgent = |group: &[Notice]| group.iter().any(|notice| notice.kind == NoticeKind::Emergency);
+    groups
+        .into_iter()
+        .flat_map(|group| if group.len() > LIMIT && !urgent(&group) { vec![summary(group, now)] } else { group })
+        .collect()
 }
 
 /// One notice that stands for all of `merged`, most pressing first. `merged` is not empty.

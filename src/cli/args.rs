@@ -6,6 +6,7 @@ mod cert;
 mod emulator;
 mod handoff;
 mod inventory;
+mod revoke;
 mod serve;
 mod tool;
 mod trial;
@@ -51,6 +52,7 @@ pub use handoff::HandoffCommand;
 pub use inventory::CloudName;
 pub use inventory::InventoryArgs;
 pub use inventory::Place;
+pub use revoke::RevokeArgs;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
 pub use serve::LogFormat;
@@ -183,6 +185,11 @@ pub enum Command {
     /// Rotate now, with overlap, whatever the date
     #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
     Rotate(RotateArgs),
+    /// A credential is in the wrong hands: replace it now, remove it without overlap, write the evidence
+    #[command(
+        after_long_help = "Examples:\n  everkey revoke lexzur-email-engine --emergency --reason \"secret pasted in a ticket\"\n  everkey revoke lexzur-email-engine --evidence ./evidence\n\nThe journal carries an emergency: the same command, or everkey serve, goes on with it."
+    )]
+    Revoke(RevokeArgs),
     /// Let everkey rotate an integration: sets `mode = "rotate"` in its policy
     #[command(
         after_long_help = "Examples:\n  everkey enable reapit-lead-imports\n  everkey enable enate-graph-mail --yes"

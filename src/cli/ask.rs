@@ -38,6 +38,30 @@ pub async fn confirm(out: &Output, question: &str, woken: &Notify) -> Result<(),
     }
 }
 
+/// Asks for the name of what is at stake, letter by letter.
+///
+/// # Errors
+/// `U073` where nobody can be asked, `U004` for anything but the name, and the signal.
+pub async fn name(out: &Output, name: &str, price: &str, woken: &Notify) -> Result<(), RunError> {
+    if !out.is_interactive() {
+        return Err(Error::new(
+            Class::Usage,
+            "U073",
+            "the integration's name must be typed, and there is nobody to ask",
+        )
+        .help(format!("look at what it would do, then add --confirm {name}"))
+        .into());
+    }
+    output::raw(&format!("Type the integration name to continue{price}: "), true);
+    let cancelled =
+        |what: &str| Error::new(Class::Cancelled, "U004", what).help(format!("run the command again and type {name}"));
+    match line(woken).await? {
+        Ok(answer) if answer.expose_text().map(str::trim) == Some(name) => Ok(()),
+        Ok(_) => Err(cancelled("that is another name; nothing was changed").into()),
+        Err(error) => Err(cancelled("no answer; nothing was changed").why(error).into()),
+    }
+}
+
 /// Asks for a password; nothing of it appears.
 pub async fn password(question: &str, woken: &Notify) -> Result<Secret, Error> {
     // Hidden before it is asked: who answers at once must not be seen, nor lose what they typed.

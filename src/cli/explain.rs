@@ -13,6 +13,7 @@ use crate::model::PermissionKind;
 use crate::policy;
 use crate::policy::permissions;
 use crate::run::codes::CODES;
+use crate::run::emergencies::EMERGENCIES;
 use crate::run::issuers::ISSUERS;
 use crate::run::places::PLACES;
 use crate::run::signing::SIGNING;
@@ -28,7 +29,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain([CODES, CERT_CODES, FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING].concat())
+        .chain([CODES, CERT_CODES, EMERGENCIES, FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING].concat())
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

@@ -20,6 +20,7 @@ mod faults;
 mod guard;
 mod handoff;
 mod history;
+mod impact;
 mod init;
 mod inventory;
 mod new;
@@ -28,6 +29,7 @@ mod plan;
 mod policy_file;
 mod progress;
 mod reader;
+mod revoke;
 mod rotate;
 mod rows;
 mod sandbox;
@@ -189,6 +191,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Inventory(args) => inventory::run(cli, args, out).await,
         Command::New(args) => new::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
+        Command::Revoke(args) => revoke::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Serve(args) => serve::run(cli, args, out).await,

@@ -84,7 +84,7 @@ async fn as_integration(cli: &Cli, name: &str, force: bool, out: &Output) -> Res
 fn refusal(one: &Described) -> Option<Error> {
     let (code, message) = match &one.probe {
         Probe::Accepted { .. } => return None,
-        Probe::NotYet { code, message } => (code, message),
+        Probe::NotYet { code, message, .. } => (code, message),
         Probe::Inconclusive { code, message } => {
             let what = format!("sign-in is blocked ({code}): {message}");
             let help =

@@ -87,6 +87,15 @@ pub fn new_private_dir(path: &Path) -> Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|error| cannot_write(path, &error))
 }
 
+/// Makes a directory and those above it that are missing, of mode 0700; one that is there stays as it is.
+///
+/// # Errors
+/// `F010`.
+pub fn private_dirs(path: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| cannot_write(path, &error))
+}
+
 /// Takes a directory of [`new_private_dir`] away again; one that is not empty stays.
 pub fn remove_empty_dir(path: &Path) {
     // What cannot be removed is an empty directory, and the error that led here is what matters.

@@ -38,7 +38,7 @@ impl TokenEndpoint for Entra {
         let reply = self.request(&app.client_id, credential).await?;
         let request_id = reply.request_id.clone();
         match Answer::read(reply)? {
-            Answer::No(fault) => Ok((judge(fault)?, None)),
+            Answer::No(fault) => Ok((judge(fault, request_id)?, None)),
             Answer::Token(token) => {
                 let claims = claims(&token.access_token);
                 Ok((Probe::Accepted { request_id, roles: claims.roles.clone() }, Some(claims)))
@@ -52,12 +52,12 @@ impl TokenEndpoint for Entra {
 }
 
 /// What Entra's no says about the credential (`rotation.md`, "What a probe's answer means").
-fn judge(fault: Fault) -> Result<Probe, PortError> {
+fn judge(fault: Fault, request_id: Option<String>) -> Result<Probe, PortError> {
     let (code, message) = (fault.code(), fault.message.clone());
     match fault.number {
         // Secret unknown or expired, key unknown or expired, application or service principal not there: for a
         // credential made a moment ago each of them may just be replication.
-        Some(7_000_215 | 7_000_222 | 700_027 | 700_016 | 7_000_229) => Ok(Probe::NotYet { code, message }),
+        Some(7_000_215 | 7_000_222 | 700_027 | 700_016 | 7_000_229) => Ok(Probe::NotYet { code, message, request_id }),
         // Conditional Access for workload identities; service principal disabled.
         Some(53_003 | 7_000_112) => Ok(Probe::Inconclusive { code, message }),
         _ => Err(PortError::Refused(fault.into_refusal())),

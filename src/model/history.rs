@@ -40,6 +40,33 @@ pub struct Recorded {
     pub hash: String,
 }
 
+/// One entry of the history as its hash covers it: each field as it stands in the store.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ChainLink {
+    /// Position, from 1, without gaps.
+    pub seq: i64,
+    /// When, RFC 3339, as written.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// Integration.
+    pub integration: Option<String>,
+    /// Number of the rotation.
+    pub rotation: Option<i64>,
+    /// State of the rotation committed with it.
+    pub state: Option<String>,
+    /// Version of the rotation committed with it.
+    pub version: Option<i64>,
+    /// Kind of entry.
+    pub kind: String,
+    /// One line.
+    pub text: String,
+    /// The event, JSON text as written.
+    pub body: String,
+    /// SHA-256, lower-case hex.
+    pub hash: String,
+}
+
 /// What the store knows of an integration beyond its policy file.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct IntegrationRecord {

@@ -23,6 +23,8 @@ pub enum NoticeKind {
     Appeared,
     /// Renewed without a person: one "done" mail.
     Done,
+    /// A key is replaced at once; or a new one must be handed over at once.
+    Emergency,
     /// Nobody acted; the next level hears.
     Escalation,
     /// A rotation failed.

@@ -9,6 +9,7 @@ use super::AppRef;
 use super::CertificateEntry;
 use super::CredentialKind;
 use super::CredentialSpec;
+use super::Emergency;
 use super::HandoffId;
 use super::IntegrationName;
 use super::IssuerKind;
@@ -54,6 +55,8 @@ pub enum State {
     Done,
     /// The old one ended by itself before anybody confirmed; terminal, its expired entries are being removed.
     SupersededUnconfirmed,
+    /// An emergency took its place; terminal, what it had in hand outside is being settled.
+    SupersededByEmergency,
 }
 
 impl State {
@@ -70,7 +73,11 @@ impl State {
             Self::Attached => "prove",
             Self::Verified => "deliver",
             Self::Delivered => "confirm",
-            Self::Confirmed | Self::RetireIntent | Self::SupersededUnconfirmed | Self::Trailing => "retire",
+            Self::Confirmed
+            | Self::RetireIntent
+            | Self::SupersededByEmergency
+            | Self::SupersededUnconfirmed
+            | Self::Trailing => "retire",
             Self::Done => "done",
         }
     }
@@ -330,6 +337,9 @@ pub struct Rotation {
     pub ambiguous: Vec<(AmbiguousCall, Timestamp)>,
     /// Consecutive failures of the present step.
     pub failure: Option<Failure>,
+    /// What makes it an emergency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<Box<Emergency>>,
     /// When it ended.
     pub finished: Option<Timestamp>,
 }
@@ -368,13 +378,17 @@ impl Rotation {
             removals: Vec::new(),
             ambiguous: Vec::new(),
             failure: None,
+            emergency: None,
             finished: None,
         }
     }
 
     /// Whether it counts against "one rotation per slot" (I4).
     pub fn is_open(&self) -> bool {
-        !matches!(self.state, State::Done | State::SupersededUnconfirmed | State::Trailing)
+        !matches!(
+            self.state,
+            State::Done | State::SupersededByEmergency | State::SupersededUnconfirmed | State::Trailing
+        )
     }
 
     /// Whether anything is left to do, removals of a superseded rotation included.
@@ -564,6 +578,50 @@ pub enum Event {
     },
     /// Nobody confirmed before the old one ended by both clocks.
     Superseded,
+    /// An emergency takes its place (I4), in the commit that plans that one.
+    SupersededByEmergency {
+        /// The emergency.
+        by: RotationId,
+    },
+    /// Somebody asks for more in an emergency that is under way.
+    EmergencyWidened {
+        /// The outage of people is accepted from now on.
+        now: bool,
+        /// No proof is waited for from now on.
+        force: bool,
+        /// These leave as well.
+        also: Vec<OldCredential>,
+    },
+    /// An emergency goes on although the new one could not be proven.
+    Unproven,
+    /// An emergency removes these before it can make the new one: both slots are taken.
+    RoomIntended {
+        /// Exactly these.
+        key_ids: Vec<KeyId>,
+    },
+    /// A removed one was refused at sign-in.
+    OldRefused {
+        /// Which.
+        key_id: KeyId,
+        /// AADSTS code.
+        code: String,
+        /// Request id of the sign-in.
+        request_id: Option<String>,
+    },
+    /// A removed one is still accepted at sign-in.
+    OldAccepted {
+        /// Which.
+        key_id: KeyId,
+        /// Request id of the sign-in.
+        request_id: Option<String>,
+    },
+    /// It cannot be seen whether a removed one is refused.
+    RefusalUnseen {
+        /// Which.
+        key_id: KeyId,
+        /// Why.
+        why: String,
+    },
     /// Finished (S6/C8, or the tail of a superseded rotation).
     Finished,
     /// The present step failed.

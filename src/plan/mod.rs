@@ -9,6 +9,8 @@ mod slots;
 mod types;
 
 pub use provision::unique_name;
+pub use slots::adopted_for;
+pub use slots::old_of;
 pub use slots::progress;
 pub use types::*;
 

@@ -92,6 +92,22 @@ fn is_gone(current: &OwnCredential, now: Timestamp, observed: &ObservedIntegrati
     !listed && now.duration_since(current.start) > STALE_READ
 }
 
+/// What was adopted for `spec`: what no slot of the policy names belongs to the first of its kind.
+pub fn adopted_for<'a>(
+    policy: &'a Policy,
+    spec: &'a CredentialSpec,
+    adopted: &'a [Adoption],
+) -> impl Iterator<Item = &'a Adoption> {
+    let is_certificate = |spec: &CredentialSpec| matches!(spec.kind, CredentialKind::Certificate(_));
+    let first = policy.credentials.iter().find(|other| is_certificate(other) == is_certificate(spec));
+    let is_first = first.is_some_and(|first| first.slot == spec.slot);
+    adopted.iter().filter(move |adoption| {
+        let named = policy.credentials.iter().any(|other| Some(&other.slot) == adoption.slot.as_ref());
+        (adoption.credential == ListedKind::Certificate) == is_certificate(spec)
+            && if named { adoption.slot.as_ref() == Some(&spec.slot) } else { is_first }
+    })
+}
+
 /// Adopted credentials that the next rotation of `spec` replaces. One that outlives the new credential's own successor
 /// is left to that one: a rotation must not stay open for so long.
 fn adopted(
@@ -100,34 +116,27 @@ fn adopted(
     spec: &CredentialSpec,
     observed: &ObservedIntegration,
 ) -> Vec<OldCredential> {
-    let is_certificate = |spec: &CredentialSpec| matches!(spec.kind, CredentialKind::Certificate(_));
     let end = input.now.checked_add(spec.lifetime).unwrap_or(Timestamp::MAX);
     let successor_due = end.checked_sub(spec.rotate_before).unwrap_or(input.now);
-    // What no slot of the policy names belongs to the first of its kind.
-    let first = policy.credentials.iter().find(|other| is_certificate(other) == is_certificate(spec));
-    let is_first = first.is_some_and(|first| first.slot == spec.slot);
-    let belongs = |adoption: &&Adoption| {
-        let named = policy.credentials.iter().any(|other| Some(&other.slot) == adoption.slot.as_ref());
-        (adoption.credential == ListedKind::Certificate) == is_certificate(spec)
-            && if named { adoption.slot.as_ref() == Some(&spec.slot) } else { is_first }
-    };
     // The tail of the rotation before may still wait for it.
     let is_leaving =
         |adoption: &Adoption| observed.rotations.iter().any(|r| r.old.iter().any(|old| old.key_id == adoption.key_id));
-    observed
-        .adopted
-        .iter()
-        .filter(belongs)
+    adopted_for(policy, spec, &observed.adopted)
         .filter(|adoption| adoption.end < successor_due && !is_leaving(adoption))
-        .map(|adoption| OldCredential {
-            key_id: adoption.key_id.clone(),
-            end: adoption.end,
-            thumbprint: adoption.thumbprint.clone(),
-            hint: adoption.hint.clone(),
-            replaced: false,
-            adopted: true,
-        })
+        .map(old_of)
         .collect()
+}
+
+/// An adopted credential as one that a rotation replaces.
+pub fn old_of(adoption: &Adoption) -> OldCredential {
+    OldCredential {
+        key_id: adoption.key_id.clone(),
+        end: adoption.end,
+        thumbprint: adoption.thumbprint.clone(),
+        hint: adoption.hint.clone(),
+        replaced: false,
+        adopted: true,
+    }
 }
 
 fn rotate(

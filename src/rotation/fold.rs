@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::emergency;
 use super::numbers::DRAIN;
 use super::numbers::SETTLE;
 use super::probes;
@@ -56,6 +57,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
             | Event::AttemptStarted { .. }
             | Event::AttemptRefused
             | Event::AttemptUnknown
+            | Event::OldAccepted { .. }
     ) {
         next.failure = None;
     }
@@ -160,6 +162,19 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::RemovalSent { key_id } => removal(r, key_id).map(|removal| removal.sent = Some(at)),
         Event::RemovalSeen { key_id, present } => removal_seen(r, key_id, *present, at),
         Event::Superseded => step(r, &[State::Verified, State::Delivered], State::SupersededUnconfirmed),
+        Event::SupersededByEmergency { .. } => emergency::close(r, at),
+        Event::EmergencyWidened { now, force, also } => emergency::widen(r, *now, *force, also),
+        Event::Unproven => {
+            r.emergency.as_mut().filter(|emergency| emergency.force)?.unproven = true;
+            step(r, &[State::Attached], State::Verified)
+        }
+        Event::RoomIntended { key_ids } => {
+            intend(r, key_ids)?;
+            step(r, &[State::Planned], State::Planned)
+        }
+        Event::OldRefused { key_id, .. } => emergency::refused(r, key_id, at),
+        Event::OldAccepted { key_id, .. } => emergency::accepted(r, key_id, at),
+        Event::RefusalUnseen { key_id, why } => emergency::unseen(r, key_id, why),
         Event::Finished => finish(r, at),
         Event::Failed { problem, retry_at, blocked } => {
             let (since, count) = r.failure.as_ref().map_or((at, 0), |f| (f.since, f.count));
@@ -213,7 +228,7 @@ fn start_attempt(
     }
 }
 
-fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()> {
+pub(super) fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.last_mut()?;
     let expected = match outcome {
         Outcome::Abandoned => Outcome::Saved,
@@ -229,7 +244,10 @@ fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()
 
 fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
-    attempt.unseen = absence(present, attempt.unseen, at);
+    // While the call may still land, a read that does not show it says nothing: the row begins anew after that.
+    let closed = attempt.closed.unwrap_or(attempt.started);
+    let after_drain = attempt.unseen.filter(|(first, _)| first.duration_since(closed) >= DRAIN);
+    attempt.unseen = absence(present, after_drain, at);
     Some(())
 }
 
@@ -348,7 +366,7 @@ fn finish(r: &mut Rotation, at: Timestamp) -> Option<()> {
     if !settled || !drained || r.finished.is_some() {
         return None;
     }
-    if r.state != State::SupersededUnconfirmed {
+    if !matches!(r.state, State::SupersededByEmergency | State::SupersededUnconfirmed) {
         step(r, &[State::Confirmed, State::RetireIntent, State::Trailing], State::Done)?;
     }
     r.finished = Some(at);

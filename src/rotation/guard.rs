@@ -57,6 +57,8 @@ pub enum Unmet {
     NotConfirmed(SinkId),
     /// The overlap runs until then.
     Overlap(Timestamp),
+    /// An old value that was written to a sink that cannot compare may still land there, until then.
+    Drain(Timestamp),
     /// It leaves at its own end, which is then.
     OwnEnd(Timestamp),
     /// The new one was not proven.
@@ -164,7 +166,7 @@ pub fn unmet(
     unmet
 }
 
-fn is_delivered(rotation: &Rotation, sink: &SinkId, read_backs: &ReadBacks) -> bool {
+pub(super) fn is_delivered(rotation: &Rotation, sink: &SinkId, read_backs: &ReadBacks) -> bool {
     rotation.deliveries.iter().any(|delivery| {
         delivery.sink == *sink
             && match &delivery.proof {
@@ -198,7 +200,7 @@ pub fn earliest(unmet: &[Unmet], now: Timestamp) -> Option<Timestamp> {
     let mut latest = None;
     for condition in unmet {
         let at = match condition {
-            Unmet::Overlap(at) | Unmet::OwnEnd(at) => *at + SignedDuration::from_secs(1),
+            Unmet::Drain(at) | Unmet::Overlap(at) | Unmet::OwnEnd(at) => *at + SignedDuration::from_secs(1),
             Unmet::CallMayLand => now + SignedDuration::from_mins(1),
             Unmet::ClocksDisagree => now + SignedDuration::from_mins(10),
             Unmet::NotDelivered(_) | Unmet::NotConfirmed(_) | Unmet::NotVerified | Unmet::NewTooShort => continue,

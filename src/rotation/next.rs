@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Mutation;
 use super::Rules;
+use super::emergency;
 use super::guard;
 use super::guard::Clocks;
 use super::numbers::AMBIGUOUS_PAUSE;
@@ -80,6 +81,8 @@ pub enum Action {
     Preflight,
     /// Sign in once with the new credential.
     Probe,
+    /// Sign in once with a credential that was removed, to see it refused.
+    ProbeOld(KeyId),
     /// removePassword or removeKey of one credential that is intended.
     Remove(KeyId),
     /// Record the pre-image, then upload the certificate.
@@ -148,6 +151,9 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(removal) = r.removals.iter().find(|removal| removal.sent.is_none()) {
         return Next::Do(Action::Remove(removal.key_id.clone()));
     }
+    if let Some(next) = r.emergency.as_ref().and_then(|emergency| emergency::step(r, emergency, view)) {
+        return next;
+    }
     match r.state {
         State::Planned => planned(r, view),
         State::Ready => ready(r, view),
@@ -162,6 +168,7 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
         State::Delivered => delivered(r, view),
         State::Confirmed => confirmed(r, view),
         State::RetireIntent => settling(r, view),
+        State::SupersededByEmergency => emergency::closed(r, view),
         State::SupersededUnconfirmed | State::Trailing => tail(r, view),
         State::Done => Next::Finished,
     }
@@ -175,10 +182,10 @@ fn superseded(r: &Rotation, view: &View<'_>) -> Option<Next> {
 }
 
 /// The end of the old one. At first issuance there is none, and in S3 it counts no more; then the new one's own date
-/// for its successor ends the wait, so that it never lapses as well.
-fn supersede_at(r: &Rotation) -> Option<Timestamp> {
+/// for its successor ends the wait, so that it never lapses as well. In an emergency the old one leaves on a person's word.
+pub(super) fn supersede_at(r: &Rotation) -> Option<Timestamp> {
     match (r.state, r.old_end()) {
-        (State::Delivered, Some(end)) => Some(end),
+        (State::Delivered, Some(end)) if r.emergency.is_none() => Some(end),
         (State::Verified | State::Delivered, _) => r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok(),
         _ => None,
     }
@@ -206,7 +213,7 @@ fn planned(r: &Rotation, view: &View<'_>) -> Next {
 }
 
 /// Capped audiences: expired own secrets leave first; with no slot free it is blocked, and looked at again.
-fn make_room(r: &Rotation, view: &View<'_>) -> Option<Next> {
+pub(super) fn make_room(r: &Rotation, view: &View<'_>) -> Option<Next> {
     if !r.capped || view.secrets_present? < super::numbers::CAPPED_SLOTS {
         return None;
     }
@@ -290,7 +297,7 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
 
 /// An ambiguous attempt is settled once swept, or when Z has passed and two reads, `SETTLE` apart, do not show
 /// its tag. Its sweep obligation stays all the same.
-fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
+pub fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
     if attempt.outcome != Outcome::Unknown || attempt.swept {
         return false;
     }
@@ -303,7 +310,7 @@ fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
 }
 
 /// A look at the application when an unsettled attempt has not been looked for in the last `SETTLE`.
-fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
+pub(super) fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
     let now = view.clocks.local;
     r.attempts
         .iter()
@@ -353,8 +360,10 @@ fn verified(r: &Rotation, view: &View<'_>) -> Next {
     {
         return Next::Wait(Some(until), Waiting::Settling);
     }
-    let missing = r.spec.sinks.iter().find(|sink| !r.deliveries.iter().any(|d| d.sink == sink.id));
-    match missing {
+    let missing = || r.spec.sinks.iter().filter(|sink| !r.deliveries.iter().any(|d| d.sink == sink.id));
+    // In an emergency machines come first: what a person does takes longer.
+    let machine = missing().find(|sink| r.emergency.is_some() && sink.handoff().is_none());
+    match machine.or_else(|| missing().next()) {
         Some(sink) => Next::Do(Action::Deliver(sink.id.clone())),
         None => Next::Record(Event::AllDelivered),
     }
@@ -434,7 +443,7 @@ fn later(at: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 /// S5/C7 after the removals were sent: two reads, `SETTLE` apart, do not show them.
-fn settling(r: &Rotation, view: &View<'_>) -> Next {
+pub(super) fn settling(r: &Rotation, view: &View<'_>) -> Next {
     // At expiry, several old ones may end one after the other.
     let expired = guard::expired(r, view.clocks, view.rules);
     if !expired.is_empty() {
@@ -464,7 +473,7 @@ fn tail(r: &Rotation, view: &View<'_>) -> Next {
     }
 }
 
-fn finish_or_settle(r: &Rotation, view: &View<'_>) -> Next {
+pub(super) fn finish_or_settle(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
     let due = r
         .removals

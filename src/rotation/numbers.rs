@@ -32,6 +32,12 @@ pub const PROBE_BLOCKED_RETRY: SignedDuration = SignedDuration::from_mins(30);
 /// A credential that Entra has not accepted for this long is abandoned.
 pub const PROBE_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 
+/// With `--force`, an emergency waits for a proof this long after the new one was attached.
+pub const FORCE_AFTER: SignedDuration = SignedDuration::from_secs(90);
+
+/// Longest pause after failures in an emergency.
+pub const EMERGENCY_BACKOFF_MAX: SignedDuration = SignedDuration::from_mins(2);
+
 /// Safety margin around a credential's end.
 pub const MARGIN: SignedDuration = SignedDuration::from_mins(10);
 

@@ -22,6 +22,12 @@ pub enum Mutation {
     NoSweep,
     /// Sweep what the journal does not know: what others made.
     SweepForeign,
+    /// In an emergency, remove the old one before the new one is proven.
+    EmergencyBeforeProof,
+    /// In an emergency, remove the old one before machines have the new one.
+    EmergencyBeforeDelivery,
+    /// In an emergency, remove the old one although a write of it may still land in a sink that cannot compare.
+    EmergencyWithoutDrain,
 }
 
 /// The rules in force.

@@ -35,6 +35,7 @@ impl Engine {
             Action::PassGuard => self.pass_guard(r).await,
             Action::Preflight => self.preflight(r).await,
             Action::Probe => self.probe(r).await,
+            Action::ProbeOld(key_id) => self.probe_old(r, key_id).await,
             Action::ProbeDelivered => self.probe_delivered(r).await,
             Action::Remove(key_id) => self.remove(r, key_id).await,
             Action::Upload => self.upload(r).await,
@@ -80,7 +81,7 @@ impl Engine {
     }
 
     /// The new credential becomes current, what it replaces becomes old.
-    async fn turn_over(&self, r: &Rotation) -> Result<Vec<OwnCredential>, RunError> {
+    pub(super) async fn turn_over(&self, r: &Rotation) -> Result<Vec<OwnCredential>, RunError> {
         let mut turned = Vec::new();
         for old in &r.old {
             turned.extend(self.own(r, &old.key_id, CredentialStatus::Old).await?);

@@ -27,6 +27,8 @@ use crate::rotation;
 use crate::rotation::Next;
 use crate::rotation::Waiting;
 use crate::rotation::guard::Clocks;
+use crate::rotation::numbers::BACKOFF_MAX;
+use crate::rotation::numbers::EMERGENCY_BACKOFF_MAX;
 use crate::rotation::numbers::backoff;
 use crate::run::issuers;
 use crate::run::limits;
@@ -249,8 +251,8 @@ impl Engine {
     ) -> Result<(), RunError> {
         let mut unfinished = self.ports.store.unfinished().await?;
         unfinished.retain(which);
-        // Soonest to stop first.
-        unfinished.sort_by_key(|r| (r.old_end().unwrap_or(Timestamp::MAX), r.id));
+        // Emergencies first, then the soonest to stop.
+        unfinished.sort_by_key(|r| (r.emergency.is_none(), r.old_end().unwrap_or(Timestamp::MAX), r.id));
         for rotation in unfinished {
             if observed.integrations.contains_key(&rotation.integration) {
                 match self.advance(rotation.id, policies, tick).await {
@@ -287,6 +289,7 @@ impl Engine {
                 }
                 Next::Record(event) => {
                     if let Event::RetireIntended { key_ids } = &event
+                        && rotation.emergency.is_none()
                         && let Some(wait) = self.retirement_cap(key_ids.len()).await?
                     {
                         tick.due(Some(wait));
@@ -364,7 +367,8 @@ impl Engine {
         blocked: bool,
     ) -> Result<Option<Timestamp>, RunError> {
         let count = rotation.failure.as_ref().map_or(0, |failure| failure.count) + 1;
-        let retry_at = self.now() + backoff(count);
+        let longest = if rotation.emergency.is_some() { EMERGENCY_BACKOFF_MAX } else { BACKOFF_MAX };
+        let retry_at = self.now() + backoff(count).min(longest);
         let event = Event::Failed { problem, retry_at, blocked };
         self.commit(rotation, &event, Commit::new(self.now(), &self.actor)).await?;
         Ok(Some(retry_at))

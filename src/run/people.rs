@@ -1,5 +1,7 @@
 //! What people do: a hand-off is sealed for them, opened once, confirmed, issued again.
 
+use jiff::SignedDuration;
+
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::Confirmation;
@@ -16,6 +18,7 @@ use crate::model::HandoffStatus;
 use crate::model::PfxProfile;
 use crate::model::Proof;
 use crate::model::Rotation;
+use crate::model::SealId;
 use crate::model::SinkId;
 use crate::model::State;
 use crate::model::ValueName;
@@ -26,6 +29,9 @@ use crate::run::engine::Engine;
 use crate::run::seals::PackError;
 use crate::run::setup::RunError;
 use crate::secret::Secret;
+
+/// So long a person has in an emergency.
+const URGENT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A hand-off that was opened: the sheet's lines with their values, for the doer's eyes only.
 pub struct Opened {
@@ -56,6 +62,8 @@ impl Engine {
     ) -> Result<Handoff, RunError> {
         let number = self.ports.store.next_handoff(self.fence).await?;
         let now = self.now();
+        let urgent = r.emergency.is_some();
+        let now_gone = r.emergency.as_ref().is_some_and(|emergency| emergency.now);
         Ok(Handoff {
             id: HandoffId(format!("h-{number:04}")),
             integration: r.integration.clone(),
@@ -74,8 +82,8 @@ impl Engine {
             fields: spec.fields.clone(),
             seals: fresh.seals.clone(),
             created: now,
-            due: self.handoff_due(r, spec, now),
-            old_end: r.old_end(),
+            due: if urgent { now + URGENT } else { self.handoff_due(r, spec, now) },
+            old_end: if now_gone { Some(now) } else { r.old_end() },
             new_end: fresh.end,
             opened: None,
             status: HandoffStatus::Waiting,
@@ -118,6 +126,15 @@ impl Engine {
             return Err(Error::new(Class::Failed, "H012", format!("{id} is void"))
                 .help(format!("its place was taken by {by}: everkey handoff open {by}"))
                 .into());
+        }
+        if handoff.status == HandoffStatus::Closed {
+            return Err(Error::new(
+                Class::Failed,
+                "H012",
+                format!("{id} is closed: its value was replaced or has ended"),
+            )
+            .help("see which one waits: everkey handoff list")
+            .into());
         }
         let Some(rotation) = self.ports.store.rotation(handoff.rotation).await? else {
             return Err(no_longer_kept(id));
@@ -195,10 +212,26 @@ impl Engine {
                 };
                 self.commit(&r, &Event::EvidenceSeen { confirmation }, commit).await?;
             }
-            // Superseded or further: the word ends reminders, and nothing else.
-            _ => self.ports.store.commit(self.fence, commit).await?,
+            // Superseded or further: the word ends reminders, and in an emergency the value is not kept any longer.
+            r => {
+                if let Some(r) = r.filter(|r| r.emergency.is_some() && r.state != State::SupersededByEmergency) {
+                    commit.destroy.extend(self.carried_seals(&r, id).await?);
+                }
+                self.ports.store.commit(self.fence, commit).await?;
+            }
         }
         Ok(handoff)
+    }
+
+    /// What is kept of a secret that only people carry, once the hand-off `last` was the last to be confirmed.
+    async fn carried_seals(&self, r: &Rotation, last: &HandoffId) -> Result<Vec<SealId>, RunError> {
+        let carried = r.spec.sinks.iter().all(|sink| sink.handoff().is_some());
+        let handoffs = self.ports.store.handoffs().await?;
+        let open = handoffs.iter().any(|h| h.rotation == r.id && h.id != *last && h.is_waiting());
+        if open || !carried || r.spec.kind != CredentialKind::ClientSecret {
+            return Ok(Vec::new());
+        }
+        Ok(r.fresh.iter().flat_map(|fresh| fresh.seals.iter().cloned()).collect())
     }
 
     /// A new link to the same sealed value; the old receipt is void.

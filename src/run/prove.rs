@@ -68,7 +68,7 @@ impl Engine {
         Ok(match answer {
             // A code nobody knows is treated as "not yet": the window ends it, and nothing depends on it.
             Err(PortError::Refused(refusal) | PortError::Denied(refusal)) => {
-                Ok(Probe::NotYet { code: refusal.code, message: refusal.message })
+                Ok(Probe::NotYet { code: refusal.code, message: refusal.message, request_id: refusal.request_id })
             }
             other => other,
         })
@@ -117,7 +117,7 @@ impl Engine {
                 }
                 Ok(None)
             }
-            Ok(Probe::NotYet { code, message } | Probe::Inconclusive { code, message }) => {
+            Ok(Probe::NotYet { code, message, .. } | Probe::Inconclusive { code, message }) => {
                 let problem = Problem {
                     code: "A021".into(),
                     summary: format!("what was delivered is not accepted ({code}): {message}"),

@@ -4,7 +4,6 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::model::AmbiguousCall;
-use crate::model::CredentialKind;
 use crate::model::CredentialStatus;
 use crate::model::Event;
 use crate::model::KeyId;
@@ -12,6 +11,7 @@ use crate::model::Problem;
 use crate::model::Rotation;
 use crate::model::State;
 use crate::ports::PortError;
+use crate::rotation::emergency;
 use crate::rotation::guard;
 use crate::rotation::guard::Unmet;
 use crate::rotation::numbers::RETIREMENTS_PER_DAY_MIN;
@@ -46,7 +46,9 @@ impl Engine {
 
     /// S4c to S5: everything the guard asks for, read now; then RETIRE_INTENT in one commit.
     pub(super) async fn pass_guard(&self, r: &Rotation) -> Acted {
-        if let Some(wait) = self.retirement_cap(guard::removable(r).count()).await? {
+        if r.emergency.is_none()
+            && let Some(wait) = self.retirement_cap(guard::removable(r).count()).await?
+        {
             return Ok(Some(wait));
         }
         self.ready().await?;
@@ -59,7 +61,19 @@ impl Engine {
             Err(problem) => return self.fail(r, problem, false).await,
         };
         let handoffs: Vec<_> = self.ports.store.handoffs().await?.into_iter().filter(|h| h.rotation == r.id).collect();
-        let unmet = guard::unmet(r, self.clocks(), &read, &handoffs, self.options.rules);
+        let unmet = match &r.emergency {
+            Some(_) => {
+                let plain = match self.has_plain_sink(r) {
+                    Ok(plain) => plain,
+                    Err(problem) => return self.fail(r, problem, false).await,
+                };
+                emergency::unmet(r, self.clocks(), &read, &handoffs, plain, self.options.rules)
+            }
+            None => guard::unmet(r, self.clocks(), &read, &handoffs, self.options.rules),
+        };
+        if unmet.is_empty() && r.emergency.is_some() {
+            return self.retire_at_once(r).await;
+        }
         if unmet.is_empty() {
             if let Some(until) = self.old_key_in_use(r).await? {
                 return Ok(Some(until));
@@ -73,7 +87,7 @@ impl Engine {
             Unmet::NotDelivered(sink) => Some(sink.clone()),
             _ => None,
         });
-        if let Some(sink) = drifted.filter(|_| r.state == State::Confirmed) {
+        if let Some(sink) = drifted.filter(|_| r.state == State::Confirmed || r.emergency.is_some()) {
             self.commit(r, &Event::SinkDrifted { sink }, self.blank()).await?;
             return Ok(None);
         }
@@ -104,11 +118,10 @@ impl Engine {
             return self.fail(r, problem, true).await;
         }
         self.ready().await?;
-        let (answer, call) = match r.spec.kind {
-            CredentialKind::ClientSecret => {
-                (self.ports.directory.remove_password(&r.app.object_id, key_id).await, AmbiguousCall::Remove)
-            }
-            CredentialKind::Certificate(_) => self.remove_certificate(r, key_id).await?,
+        let (answer, call) = if emergency::is_certificate(r, key_id) {
+            self.remove_certificate(r, key_id).await?
+        } else {
+            (self.ports.directory.remove_password(&r.app.object_id, key_id).await, AmbiguousCall::Remove)
         };
         match answer {
             Ok(()) | Err(PortError::Missing(_)) => {

@@ -39,6 +39,18 @@ impl Engine {
         if let Some(error) = self.refused_beforehand(r).await {
             return self.fail(r, explain::recorded(error), true).await;
         }
+        if r.capped && r.emergency.is_some() && self.slots_taken(r).await? {
+            let problem = Problem {
+                code: "R083".into(),
+                summary: "both client secrets that this kind of application may have are taken: no new one fits".into(),
+                fix: Some(format!(
+                    "accept that its consumers stop until they have the new one: everkey revoke {} --emergency --now",
+                    r.integration
+                )),
+                request_id: None,
+            };
+            return self.fail(r, problem, true).await;
+        }
         if r.capped && self.slots_taken(r).await? {
             let problem = Problem {
                 code: "R020".into(),

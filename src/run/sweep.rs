@@ -109,7 +109,11 @@ impl Engine {
                     entry.key_id == removal.key_id || (thumbprint.is_some() && entry.thumbprint == thumbprint)
                 });
             let event = Event::RemovalSeen { key_id: removal.key_id.clone(), present };
-            r = self.commit(&r, &event, self.blank()).await?;
+            let mut commit = self.blank();
+            if r.emergency.is_some() {
+                commit.entries.push(self.ring_entry(&r, &app).await?);
+            }
+            r = self.commit(&r, &event, commit).await?;
         }
         for attempt in r.attempts.clone() {
             if attempt.outcome != Outcome::Unknown || attempt.swept {

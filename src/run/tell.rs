@@ -165,8 +165,24 @@ impl Engine {
         })
     }
 
+    /// That an emergency began.
+    pub(super) fn emergency_begun(&self, r: &Rotation) -> Vec<Notice> {
+        let (Some(watched), Some(emergency)) = (self.watched_now(r), &r.emergency) else { return Vec::new() };
+        alert::emergency_begun(&watched, &r.id.to_string(), &emergency.reason, &self.options.alerts, self.now())
+    }
+
     /// The first mail about a hand-off just sealed.
     pub(super) fn handoff_ready(&self, r: &Rotation, handoff: &Handoff) -> Option<Notice> {
+        if let Some(emergency) = &r.emergency {
+            let situation = Situation::Urgent {
+                handoffs: vec![handoff.clone()],
+                since: handoff.created,
+                reason: emergency.reason.clone(),
+            };
+            let ends = emergency.now.then_some(handoff.created);
+            let watched = Watched { ends, new_until: Some(handoff.new_end), situation, ..self.watched_now(r)? };
+            return Some(alert::urgent_handoff_ready(&watched, handoff, &self.options.alerts, self.now()));
+        }
         let watched = Watched {
             new_until: Some(handoff.new_end),
             situation: Situation::Waiting { handoffs: vec![handoff.clone()] },
@@ -289,7 +305,11 @@ fn situation(
             step: r.state.step().to_owned(),
             steps: steps(r),
         };
-        return (situation, r.old_end());
+        // Of an emergency people hear at once, however long the old one would live.
+        return (situation, if r.emergency.is_some() { None } else { r.old_end() });
+    }
+    if let Some(urgent) = urgent(r, handoffs) {
+        return urgent;
     }
     match r.state {
         _ if r.waits_for_certificate() && rotation::certificate_due(r).is_some_and(|due| due <= now) => {
@@ -327,6 +347,16 @@ fn situation(
         }
         _ => (Situation::Rotating { since: r.planned }, r.old_end()),
     }
+}
+
+/// A hand-off of an emergency waits: the old one is still there, or people are without access.
+fn urgent(r: &Rotation, handoffs: &[Handoff]) -> Option<(Situation, Option<Timestamp>)> {
+    let emergency = r.emergency.as_ref()?;
+    let over = r.fresh.as_ref().is_none_or(|fresh| r.finished.is_some_and(|at| at >= fresh.end));
+    let waiting: Vec<Handoff> = handoffs.iter().filter(|h| h.is_waiting()).cloned().collect();
+    let since = waiting.iter().map(|handoff| handoff.created).min().filter(|_| !over)?;
+    let stopped = r.removals.iter().filter_map(|removal| removal.sent).min();
+    Some((Situation::Urgent { handoffs: waiting, since, reason: emergency.reason.clone() }, stopped))
 }
 
 /// An outside CA has not answered in time: people hear as they do of a failure.

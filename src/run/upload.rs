@@ -283,7 +283,12 @@ impl Engine {
     /// Own certificates of the application that must never be missing from a PATCH.
     pub(super) async fn live(&self, r: &Rotation) -> Result<Vec<OwnCredential>, RunError> {
         let own = self.ports.store.credentials(None).await?;
-        let intended = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id);
+        // What another rotation of the application removes is as little live as what this one does.
+        let others = self.ports.store.unfinished().await?;
+        let intended = |key_id: &KeyId| {
+            let all = others.iter().filter(|other| other.app.object_id == r.app.object_id).chain([r]);
+            all.flat_map(|r| &r.removals).any(|removal| removal.key_id == *key_id)
+        };
         Ok(own
             .into_iter()
             .filter(|own| own.app.object_id == r.app.object_id && own.certificate.is_some())

@@ -62,6 +62,9 @@ impl Engine {
         policies: &[Policy],
         now: Timestamp,
     ) -> Result<Timestamp, RunError> {
+        if rotation.emergency.is_some() {
+            return self.room_from(rotation, now).await;
+        }
         let Some(end) = rotation.old_end() else { return Ok(now) };
         if rotation.state != State::Planned || is_urgent(rotation, end, now) {
             return Ok(now);
@@ -96,6 +99,9 @@ impl Engine {
 
     /// When the calendar lets the old credentials of a rotation leave: at the first fire after their time has come.
     fn retire_from(&self, rotation: &Rotation, calendar: &Calendar, now: Timestamp) -> Timestamp {
+        if rotation.emergency.is_some() {
+            return now;
+        }
         if self.options.pace == Pace::Now {
             return gate::next_unfrozen(calendar, now);
         }

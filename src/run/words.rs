@@ -55,6 +55,7 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::ProbeAccepted { .. } => format!("prove: accepted ({} of 3)", after.probes.count.min(3)),
         Event::ProbeRefused { code, .. } => format!("prove: not yet ({code})"),
         Event::ProbeInconclusive { code } => format!("prove: Entra cannot answer ({code})"),
+        Event::Unproven => format!("prove: NOT proven; --force goes on with the new {word}"),
         Event::Verified => format!("prove: {} tokens issued with the new {word}", after.probes.count),
         Event::Abandoned => "prove: never accepted; given up, a new attempt follows".to_owned(),
         Event::Delivered { delivery } => match &delivery.proof {
@@ -75,6 +76,17 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::RemovalSeen { key_id, present: true } => format!("retire: {key_id} is still listed"),
         Event::RemovalSeen { key_id, present: false } => format!("retire: {key_id} is gone"),
         Event::Superseded => "nobody confirmed before the old one ended; the new one is current".to_owned(),
+        Event::SupersededByEmergency { by } => format!("closed: emergency {by} takes its place"),
+        Event::EmergencyWidened { now, force, also } => {
+            let asked = [(*now, "--now".to_owned()), (*force, "--force".to_owned())].into_iter();
+            let also = also.iter().map(|old| (true, format!("--also {}", old.key_id)));
+            let asked: Vec<String> = asked.chain(also).filter(|(asked, _)| *asked).map(|(_, flag)| flag).collect();
+            format!("emergency: {} asked for as well", asked.join(", "))
+        }
+        Event::RoomIntended { key_ids } => format!("retire: {} to be removed first, to make room", key_ids.len()),
+        Event::OldRefused { key_id, code, .. } => format!("retire: {key_id} is refused at sign-in ({code})"),
+        Event::OldAccepted { key_id, .. } => format!("retire: {key_id} is still accepted at sign-in"),
+        Event::RefusalUnseen { key_id, why } => format!("retire: {key_id} is not seen refused: {why}"),
         Event::Finished => "done".to_owned(),
         Event::Failed { problem, .. } => {
             format!("{} FAILED [{}]: {}", after.state.step(), problem.code, problem.summary)

@@ -34,6 +34,7 @@ mod plans;
 mod quick_start;
 mod reading;
 mod replicas;
+mod revoke;
 mod rotate;
 mod sandbox;
 mod secrets;

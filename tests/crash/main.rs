@@ -9,6 +9,7 @@ mod campaign;
 mod campaign_ledger;
 mod doubles;
 mod drilled;
+mod emergency;
 mod failing;
 mod faults;
 mod foreign;

@@ -17,7 +17,7 @@ use crate::world::World;
 type Violations = Vec<String>;
 
 /// The schedule finds nothing under all rules, and something that says `sign` without this one.
-fn judge(mutation: Mutation, sign: &str, kept: &Violations, broken: &Violations) {
+pub fn judge(mutation: Mutation, sign: &str, kept: &Violations, broken: &Violations) {
     assert!(kept.is_empty(), "{mutation:?} is not broken, and yet:\n{}", kept.join("\n"));
     assert!(broken.iter().any(|one| one.contains(sign)), "{mutation:?} went unseen: {broken:#?}");
 }

@@ -39,10 +39,29 @@ pub struct Held {
     until: Option<Timestamp>,
 }
 
+impl Held {
+    /// Whether it is what the consumer finds now.
+    pub fn is_present(&self) -> bool {
+        self.until.is_none()
+    }
+}
+
 /// What the consumer presents.
 pub enum Shown {
     Secret(Secret),
     Certificate { key: Secret, der: Vec<u8>, sha1: Vec<u8> },
+}
+
+/// What consumers may be without, in the eyes of this harness.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Price {
+    /// Nothing.
+    #[default]
+    None,
+    /// What a consumer read earlier and may still hold; never what its place shows.
+    UntilRefresh,
+    /// All access, until a person has typed the new value in.
+    UntilTyped,
 }
 
 /// Everything seen from outside.
@@ -62,6 +81,14 @@ pub struct Seen {
     last: Option<Fingerprint>,
     /// How far the token endpoint lags.
     pub lag: SignedDuration,
+    /// What an emergency may cost.
+    pub price: Price,
+    /// The sink writes without comparing.
+    pub plain: bool,
+    /// The next write of the sink has no answer, and lands so much later.
+    pub delay: Option<SignedDuration>,
+    /// A write that has not landed yet: when, and the files as it leaves them.
+    pub landing: Option<(Timestamp, Vec<(PathBuf, Vec<u8>)>)>,
 }
 
 /// The outside of one world; it outlives every process.
@@ -90,6 +117,16 @@ impl Outside {
         }
     }
 
+    /// Where the consumer of a secret finds it.
+    pub fn place(&self) -> PathBuf {
+        self.sinks.join(JSON).parent().unwrap().to_path_buf()
+    }
+
+    /// The true time.
+    pub fn now(&self) -> Timestamp {
+        self.lab.clock.now()
+    }
+
     /// A secret's value reached us.
     pub fn received(&self, key_id: &KeyId, value: &Secret) {
         self.seen().received.push((key_id.clone(), value.fingerprint()));
@@ -107,6 +144,10 @@ impl Outside {
         let Some(app) = seen.app.clone() else { return };
         seen.looks += 1;
         let now = self.lab.clock.now();
+        if seen.landing.as_ref().is_some_and(|(at, _)| *at <= now) {
+            let (_, files) = seen.landing.take().unwrap();
+            put(&files);
+        }
         if let Err(broken) = self.read(&mut seen, now) {
             seen.violations.push(format!("{now} {at}: the sink is broken: {broken}"));
         }
@@ -126,7 +167,12 @@ impl Outside {
         });
         let mut down = Vec::new();
         for (held, verdict) in seen.held.iter().zip(verdicts) {
-            if !matches!(verdict, Verdict::Secret(_) | Verdict::Certificate(_)) {
+            let paid = match seen.price {
+                Price::None => false,
+                Price::UntilRefresh => held.until.is_some(),
+                Price::UntilTyped => true,
+            };
+            if !paid && !matches!(verdict, Verdict::Secret(_) | Verdict::Certificate(_)) {
                 let which = if held.until.is_some() { "value it may still hold" } else { "value in its sink" };
                 down.push(format!("{now} {at}: ACCESS LOST, {which} is refused: {verdict:?}"));
             }
@@ -189,6 +235,19 @@ impl Outside {
         let print = Fingerprint::of(&der);
         take(seen, Shown::Certificate { key, der, sha1 }, print, now);
         Ok(())
+    }
+}
+
+/// Every file below a directory.
+pub fn files(dir: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_file()).map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
+}
+
+/// Writes them again.
+pub fn put(files: &[(PathBuf, Vec<u8>)]) {
+    for (path, bytes) in files {
+        std::fs::write(path, bytes).unwrap();
     }
 }
 

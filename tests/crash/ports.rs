@@ -31,6 +31,8 @@ use everkey::secret::Secret;
 use jiff::Timestamp;
 
 use crate::breaker::Breaker;
+use crate::outside::files;
+use crate::outside::put;
 
 /// A port with boundaries.
 pub struct Broken<T: ?Sized> {
@@ -175,7 +177,16 @@ impl Sink for Broken<dyn Sink> {
     }
 
     async fn write(&self, payload: &Payload) -> Result<Fingerprint, PortError> {
-        self.around("sink write", self.inner.write(payload)).await
+        let outside = self.breaker.outside();
+        let Some(delay) = outside.seen().delay.take() else {
+            return self.around("sink write", self.inner.write(payload)).await;
+        };
+        // No answer, and it lands later.
+        let before = files(&outside.place());
+        self.inner.write(payload).await?;
+        outside.seen().landing = Some((outside.now() + delay, files(&outside.place())));
+        put(&before);
+        Err(PortError::Unsure { place: "the sink".into(), why: "no answer".into(), request_id: None })
     }
 
     async fn fingerprint(&self) -> Result<Option<Fingerprint>, PortError> {
@@ -187,7 +198,7 @@ impl Sink for Broken<dyn Sink> {
     }
 
     fn compares(&self) -> bool {
-        self.inner.compares()
+        self.inner.compares() && !self.breaker.outside().seen().plain
     }
 
     fn place(&self) -> String {

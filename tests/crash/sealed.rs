@@ -125,6 +125,9 @@ impl Store for Broken<dyn Store> {
     async fn history(&self, integration: Option<&IntegrationName>) -> Stored<Vec<Recorded>> {
         self.inner.history(integration).await
     }
+    async fn links(&self, first: u64, last: u64) -> Stored<Vec<everkey::model::ChainLink>> {
+        self.inner.links(first, last).await
+    }
     async fn verify_history(&self) -> Stored<Option<u64>> {
         self.inner.verify_history().await
     }

@@ -29,6 +29,7 @@ pub use crate::records::acknowledgements_and_sign_ins_pile_up;
 pub use crate::records::an_upsert_changes_the_record_and_keeps_its_place;
 pub use crate::records::history_is_one_chain_without_gaps;
 pub use crate::records::many_writers_of_one_version_have_one_winner;
+pub use crate::records::one_is_closed_and_another_opened_in_one_transaction;
 pub use crate::records::one_open_rotation_per_slot;
 pub use crate::records::preflight_leaves_nothing_behind;
 pub use crate::records::slots_are_those_of_rotations_and_credentials;
@@ -59,6 +60,7 @@ macro_rules! on_every_case {
             history_is_one_chain_without_gaps
             many_writers_of_one_version_have_one_winner
             numbers_are_never_given_twice
+            one_is_closed_and_another_opened_in_one_transaction
             one_open_rotation_per_slot
             preflight_leaves_nothing_behind
             slots_are_those_of_rotations_and_credentials

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use everkey::model::CredentialStatus;
+use everkey::model::Entry;
 use everkey::model::HandoffStatus;
 use everkey::model::IntegrationName;
 use everkey::model::KeyId;
@@ -108,6 +109,42 @@ pub async fn one_open_rotation_per_slot(bench: &dyn Bench) {
     store.commit(fence, start(superseded)).await.unwrap();
     store.commit(fence, start(rotation(2, "primary"))).await.unwrap();
     assert_eq!(store.unfinished().await.unwrap().len(), 3);
+}
+
+/// I4 within one transaction: a rotation is closed and another of the same slot opened, both or neither.
+pub async fn one_is_closed_and_another_opened_in_one_transaction(bench: &dyn Bench) {
+    let (store, fence) = held(bench).await;
+    let start = Commit { rotation: Some(rotation(1, "primary")), ..Commit::new(now(), "e") };
+    store.commit(fence, start).await.unwrap();
+    let about = |id| Entry {
+        integration: Some("reapit-lead-imports".into()),
+        rotation: Some(RotationId(id)),
+        kind: "emergency".into(),
+        text: "e".into(),
+        body: serde_json::Value::Null,
+    };
+    let swap = |closes, opens| Commit {
+        closes: Some(closes),
+        rotation: Some(opens),
+        entries: vec![about(1), about(2)],
+        ..Commit::new(now(), "e")
+    };
+    let closed = moved(&rotation(1, "primary"), State::SupersededByEmergency);
+    let before = everything(store.as_ref()).await;
+    // Somebody else changed it meanwhile: the new one is not there either.
+    let stale = everkey::model::Rotation { version: 7, ..closed.clone() };
+    assert!(matches!(store.commit(fence, swap(stale, rotation(2, "primary"))).await, Err(StoreError::Fenced)));
+    // One that is open stays in the way.
+    let open = moved(&rotation(1, "primary"), State::Verified);
+    assert!(store.commit(fence, swap(open, rotation(2, "primary"))).await.is_err());
+    assert_eq!(everything(store.as_ref()).await, before);
+
+    store.commit(fence, swap(closed.clone(), rotation(2, "primary"))).await.unwrap();
+    assert_eq!(store.unfinished().await.unwrap(), [closed, rotation(2, "primary")]);
+    let links = store.links(1, 9).await.unwrap();
+    let states: Vec<_> = links.iter().rev().take(2).rev().map(|link| (link.state.as_deref(), link.version)).collect();
+    assert_eq!(states, [(Some("superseded-by-emergency"), Some(2)), (Some("planned"), Some(1))]);
+    assert_eq!(store.verify_history().await.unwrap(), None);
 }
 
 pub async fn an_upsert_changes_the_record_and_keeps_its_place(bench: &dyn Bench) {

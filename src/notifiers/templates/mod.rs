@@ -6,6 +6,7 @@
 
 mod calendar;
 mod clean;
+mod emergency;
 mod engineer;
 mod html;
 mod lead;
@@ -45,6 +46,7 @@ pub struct Mail {
 pub fn render(notice: &Notice, organizer: &str) -> Mail {
     let notice = &clean::notice(notice);
     let letter = match (notice.kind, notice.reader) {
+        (NoticeKind::Emergency, _) => emergency::letter(notice),
         (NoticeKind::Operation, _) => short::operation(notice),
         (NoticeKind::Appeared, _) => short::appeared(notice),
         (NoticeKind::Summary, _) => short::summary(notice),

@@ -22,6 +22,7 @@ pub(super) fn subject(notice: &Notice) -> String {
             return fit(&format!("[New {}] ", notice.word), &notice.title, ": everkey did not make it");
         }
         NoticeKind::Done => ("[Done] ".into(), format!(": renewed{}", until(notice))),
+        NoticeKind::Emergency => ("[EMERGENCY] ".into(), emergency(notice)),
         NoticeKind::Escalation => ("[Escalation] ".into(), escalation(notice)),
         NoticeKind::Failed => failed(notice),
         NoticeKind::HandoffReady | NoticeKind::Reminder => reminder(notice),
@@ -87,6 +88,14 @@ fn failed(notice: &Notice) -> (String, String) {
             (format!("[At risk{left}] "), format!(" would stop on {stop}"))
         }
         (None, None) => ("[At risk] ".into(), String::new()),
+    }
+}
+
+fn emergency(notice: &Notice) -> String {
+    match (&notice.handoff, notice.reader) {
+        (Some(_), Reader::Pm) => ": hand the new key over now".into(),
+        (Some(_), _) => ": the new key is still not handed over".into(),
+        (None, _) => ": its key is replaced now".into(),
     }
 }
 

@@ -101,7 +101,7 @@ impl Engine {
                     self.note_step(drilled, tell, &watch, Ok(text), request_id);
                     return Ok(false);
                 }
-                Ok(Probe::NotYet { code, message }) => (PAUSE, format!("{code} {message}")),
+                Ok(Probe::NotYet { code, message, .. }) => (PAUSE, format!("{code} {message}")),
                 Ok(Probe::Inconclusive { code, message }) => {
                     let error =
                         Error::new(Class::Permission, "A020", format!("sign-in is blocked ({code}): {message}")).help(

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 use super::Connection;
 use super::Handle;
 use super::Row;
+use crate::model::ChainLink;
 use crate::model::Entry;
 use crate::model::IntegrationName;
 use crate::model::Recorded;
@@ -26,10 +27,10 @@ struct Stored {
     mac: String,
 }
 
-/// Appends the entries of `commit`. Those about its rotation carry that rotation's state and version.
+/// Appends the entries of `commit`. Those about its rotations carry that rotation's state and version.
 pub(super) async fn append(tx: &mut Connection, seal: &SealKey, commit: &Commit) -> Result<(), StoreError> {
     for entry in &commit.entries {
-        let moved = commit.rotation.as_ref().filter(|rotation| entry.rotation == Some(rotation.id));
+        let moved = commit.rotation.iter().chain(&commit.closes).find(|rotation| entry.rotation == Some(rotation.id));
         let state = moved.map(|rotation| record::name("a rotation's state", &rotation.state)).transpose()?;
         let version = moved.map(|rotation| record::signed(rotation.version)).transpose()?;
         add(tx, seal, commit.at, &commit.actor, entry, state, version).await?;
@@ -89,6 +90,31 @@ pub(super) async fn add(
 pub(super) async fn read(store: &Handle, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {
     let rows = rows(store, integration).await?;
     rows.iter().map(|row| recorded(stored(row).map_err(|error| fault::damaged("the history", error))?)).collect()
+}
+
+/// Entries from `first` to `last`, as their hashes cover them.
+pub(super) async fn links(store: &Handle, first: u64, last: u64) -> Result<Vec<ChainLink>, StoreError> {
+    let (first, last) = (record::signed(first)?, record::signed(last)?);
+    let mut links = Vec::new();
+    for row in &rows(store, None).await? {
+        let Stored { link, hash, .. } = stored(row).map_err(|error| fault::damaged("the history", error))?;
+        if (first..=last).contains(&link.seq) {
+            links.push(ChainLink {
+                seq: link.seq,
+                at: link.at,
+                actor: link.actor,
+                integration: link.integration,
+                rotation: link.rotation,
+                state: link.state,
+                version: link.version,
+                kind: link.kind,
+                text: link.text,
+                body: link.body,
+                hash,
+            });
+        }
+    }
+    Ok(links)
 }
 
 /// The first entry that does not fit: changed, missing, moved, or not written by this store.

@@ -15,6 +15,7 @@ use super::read;
 use super::write;
 use crate::model::Acknowledgement;
 use crate::model::AppRef;
+use crate::model::ChainLink;
 use crate::model::Handoff;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
@@ -130,6 +131,10 @@ impl Store for Handle {
 
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {
         history::read(self, integration).await
+    }
+
+    async fn links(&self, first: u64, last: u64) -> Result<Vec<ChainLink>, StoreError> {
+        history::links(self, first, last).await
     }
 
     async fn verify_history(&self) -> Result<Option<u64>, StoreError> {

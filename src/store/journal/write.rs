@@ -26,7 +26,8 @@ pub(super) async fn commit(store: &Handle, fence: Fence, commit: Commit) -> Resu
     let destroys = !commit.destroy.is_empty();
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
-    if let Some(rotation) = &commit.rotation {
+    // What is closed first: one open rotation per slot holds within the transaction as well.
+    for rotation in commit.closes.iter().chain(&commit.rotation) {
         put_rotation(&mut tx, rotation).await?;
     }
     for id in &commit.destroy {

@@ -143,8 +143,9 @@ pub(super) fn of_stopped() -> Notice {
     }
 }
 
-pub(super) const KINDS: [NoticeKind; 11] = [
+pub(super) const KINDS: [NoticeKind; 12] = [
     NoticeKind::Done,
+    NoticeKind::Emergency,
     NoticeKind::Escalation,
     NoticeKind::Failed,
     NoticeKind::HandoffReady,
