@@ -55,9 +55,18 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> =
-        [codes::CODES, everkey::cli::CERT_CODES, everkey::cli::FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING]
-            .concat();
+    let mut codes: Vec<(&str, &str, &str, &str)> = [
+        codes::CODES,
+        everkey::cli::CERT_CODES,
+        everkey::cli::FAULT_CODES,
+        everkey::cli::SIMULATE_CODES,
+        ISSUERS,
+        PLACES,
+        SIGNING,
+        UPKEEP,
+        WATCHING,
+    ]
+    .concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();
@@ -66,7 +75,7 @@ fn error_codes() {
     let mut page = format!(
         "# Error codes\n\n{GENERATED}\n\nEvery error shows its code. `everkey explain CODE` prints what stands here.\n\
          The first letter says where it comes from.\n\n| letter | from |\n|---|---|\n\
-         | A | signing in |\n| C | configuration |\n| D | the demo |\n| E | the emulator |\n| F | files |\n\
+         | A | signing in |\n| C | configuration |\n| D | the demo and the simulation |\n| E | the emulator |\n| F | files |\n\
          | G | Microsoft Graph |\n| H | hand-offs |\n| K | keys and certificates |\n| M | mail |\n| P | policy files and `everkey.toml` |\n| R | a run |\n\
          | S | sinks: places where credentials are delivered |\n| T | the store |\n| U | usage |\n| X | Exchange scripts |\n"
     );

@@ -13,6 +13,8 @@ mod eio;
 mod failing;
 #[path = "store_contract/faults.rs"]
 mod faults;
+#[path = "store_contract/memory.rs"]
+mod memory;
 #[path = "support/postgres.rs"]
 mod pg;
 #[path = "store_contract/postgres.rs"]
@@ -36,4 +38,9 @@ mod contract_on_sqlite {
 /// The contract on PostgreSQL.
 mod contract_on_postgres {
     on_every_case!(crate::postgres::Place::new());
+}
+
+/// The contract in memory.
+mod contract_in_memory {
+    on_every_case!(crate::memory::Place::new(), in one step);
 }

@@ -8,6 +8,7 @@ mod handoff;
 mod inventory;
 mod revoke;
 mod serve;
+mod simulate;
 mod tool;
 mod trial;
 mod watch;
@@ -56,6 +57,7 @@ pub use revoke::RevokeArgs;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
 pub use serve::LogFormat;
+pub use simulate::SimulateArgs;
 pub use tool::CompletionsArgs;
 pub use tool::ConfigArgs;
 pub use tool::ConfigCommand;
@@ -153,6 +155,11 @@ pub enum Command {
     Demo(DemoArgs),
     /// The built-in Entra and Graph emulator
     Emulator(EmulatorArgs),
+    /// Show what your policies will do in the years ahead, offline: rotations, mails, hand-offs, freezes
+    #[command(
+        after_long_help = "Examples:\n  everkey simulate\n  everkey simulate -p policies --for 3y --people slow\n  everkey simulate --absent priya.shah@contoso.example --html three-years.html\n\nExit code 0: nothing would ever stop. 1: something would; the first line says what, when and why."
+    )]
+    Simulate(SimulateArgs),
     /// Every credential of the tenant; reads only, needs no configuration
     #[command(
         after_long_help = "Examples:\n  everkey inventory --within 90d\n  everkey inventory -o csv\n\nWithout a configuration the Azure CLI signs in: az login. Needs Application.Read.All."

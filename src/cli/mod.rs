@@ -39,6 +39,7 @@ mod settings;
 mod shells;
 mod show;
 mod signals;
+mod simulate;
 mod status;
 mod store;
 mod table;
@@ -62,6 +63,7 @@ pub use cert::CODES as CERT_CODES;
 pub use faults::CODES as FAULT_CODES;
 use output::Output;
 use settings::Origins;
+pub use simulate::CODES as SIMULATE_CODES;
 
 /// Exit code when everything worked.
 pub const OK: u8 = 0;
@@ -151,6 +153,7 @@ fn wrong_form(form: Form, command: &Command) -> Option<Error> {
             Some(Error::new(Class::Usage, "U013", "only `validate` writes SARIF").help("use -o json, or no -o"))
         }
         Form::Csv if matches!(command, Command::Inventory(_)) => None,
+        Form::Csv | Form::Ndjson if matches!(command, Command::Simulate(_)) => None,
         Form::Csv | Form::Ndjson if !exports => Some(
             Error::new(Class::Usage, "U015", "this command does not write CSV or NDJSON")
                 .help("use -o json, or no -o; `everkey history export` writes them, `everkey inventory` CSV"),
@@ -195,6 +198,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Serve(args) => serve::run(cli, args, out).await,
+        Command::Simulate(args) => simulate::run(cli, args, out).await,
         Command::Store(args) => store::run(cli, args, out).await,
         Command::Status(args) => status::run(cli, args, out).await,
         Command::Token(args) => token::run(cli, args, out).await,

@@ -116,18 +116,25 @@ impl Reply {
 
     /// The same as HTTP, dated by the emulator's clock and sent in this way.
     pub fn into_response(self, now: Timestamp, delivery: Delivery) -> Response {
+        let (parts, bytes) = self.whole(now).into_parts();
+        let (body, length) = delivery.body(bytes);
+        let mut response = Response::from_parts(parts, body);
+        if let Some(length) = length {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        response
+    }
+
+    /// The same with its bytes at hand.
+    pub fn whole(self, now: Timestamp) -> axum::http::Response<Vec<u8>> {
         // A body that a fault put in another's place has its own type, whatever the headers were made for.
         let is_raw = matches!(self.body, ReplyBody::Raw(..));
         let (content_type, bytes) = self.body.parts();
-        let (body, length) = delivery.body(bytes);
-        let mut response = Response::new(body);
+        let mut response = axum::http::Response::new(bytes);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        }
-        if let Some(length) = length {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         for (name, value) in self.headers.into_iter().filter(|(name, _)| !is_raw || name != header::CONTENT_TYPE) {
             if let Ok(value) = HeaderValue::try_from(value) {

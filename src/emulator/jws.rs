@@ -105,8 +105,9 @@ impl Jws {
 
 /// The emulator's own token key. Made at every start, kept nowhere: a restart is a key rollover, and
 /// clients sign in again.
+#[derive(Clone)]
 pub struct Signer {
-    key: rsa::KeyPair,
+    key: std::sync::Arc<rsa::KeyPair>,
     kid: String,
 }
 
@@ -116,7 +117,7 @@ impl Signer {
         let key =
             rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(|error| EmulatorError::crypto("token key", error))?;
         let kid = BASE64_URL_SAFE_NO_PAD.encode(&sha256(key.public_key().as_ref())[..20]);
-        Ok(Self { key, kid })
+        Ok(Self { key: std::sync::Arc::new(key), kid })
     }
 
     /// Signs `claims` as an RS256 JWT.

@@ -60,4 +60,5 @@ pub use self::options::Options;
 pub use self::quirks::Quirks;
 pub use self::quotas::TenantSize;
 pub use self::server::Emulator;
+pub use self::server::TokenKey;
 pub use self::tls::Tls;

@@ -65,9 +65,17 @@ impl Operator {
     /// Registers the operator in a tenant, with a secret and a certificate that both live ten years.
     pub(super) fn create(directory: &mut Directory, now: Timestamp) -> Result<Self, EmulatorError> {
         let certificate = certificate(now).map_err(|error| EmulatorError::crypto("operator certificate", error))?;
-        register(directory, &certificate, now)
-            .map_err(|refusal| EmulatorError::crypto("operator", format!("{refusal:?}")))
+        register(directory, Some(&certificate), now).map_err(unregistered)
     }
+
+    /// The same with a secret alone, which costs no key.
+    pub(super) fn with_secret(directory: &mut Directory, now: Timestamp) -> Result<Self, EmulatorError> {
+        register(directory, None, now).map_err(unregistered)
+    }
+}
+
+fn unregistered(refusal: Refusal) -> EmulatorError {
+    EmulatorError::crypto("operator", format!("{refusal:?}"))
 }
 
 struct KeyAndCertificate {
@@ -75,7 +83,7 @@ struct KeyAndCertificate {
     key: KeyPair,
 }
 
-fn register(directory: &mut Directory, made: &KeyAndCertificate, now: Timestamp) -> Result<Operator, Refusal> {
+fn register(directory: &mut Directory, made: Option<&KeyAndCertificate>, now: Timestamp) -> Result<Operator, Refusal> {
     let mut written = Properties::new();
     written.insert("displayName".to_owned(), json!("everkey"));
     let conduct = Quirks::default().key_conduct();
@@ -89,16 +97,20 @@ fn register(directory: &mut Directory, made: &KeyAndCertificate, now: Timestamp)
         start_date_time: None,
     };
     let (_, client_secret) = directory.add_password(application_id, password, now)?;
-    let entry = KeyEntry {
-        key: Some(base64_of(made.certificate.der())),
-        kind: Some("AsymmetricX509Cert".to_owned()),
-        usage: Some("Verify".to_owned()),
-        ..KeyEntry::default()
-    };
-    directory.add_key(application_id, &entry, now)?;
+    if let Some(made) = made {
+        let entry = KeyEntry {
+            key: Some(base64_of(made.certificate.der())),
+            kind: Some("AsymmetricX509Cert".to_owned()),
+            usage: Some("Verify".to_owned()),
+            ..KeyEntry::default()
+        };
+        directory.add_key(application_id, &entry, now)?;
+    }
     Ok(Operator {
         application_id,
-        certificate_pem: format!("{}{}", made.key.serialize_pem(), made.certificate.pem()),
+        certificate_pem: made
+            .map(|made| format!("{}{}", made.key.serialize_pem(), made.certificate.pem()))
+            .unwrap_or_default(),
         client_id,
         client_secret,
         service_principal_id,

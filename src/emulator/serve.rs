@@ -9,11 +9,13 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use axum::body::Bytes;
 use axum::body::to_bytes;
 use axum::extract::ConnectInfo;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -82,6 +84,35 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// Answers a request that came without a socket; `None` where a client would see its line cut or wait for ever.
+pub(super) fn exchange(shared: &Shared, request: axum::http::Request<Bytes>) -> Option<axum::http::Response<Vec<u8>>> {
+    let mut in_flight = InFlight::enter(shared);
+    let (parts, body) = request.into_parts();
+    let now = shared.now();
+    match answer(shared, &mut in_flight, call(parts, body, now)) {
+        Met::Answered(reply, Delivery::Whole | Delivery::Dripped { .. }) => Some(reply.whole(shown(shared, now))),
+        Met::Answered(_, Delivery::Truncated { .. }) | Met::Cut | Met::Never => None,
+    }
+}
+
+fn call(parts: Parts, body: Bytes, now: Timestamp) -> Call {
+    Call {
+        body,
+        headers: parts.headers,
+        method: parts.method,
+        now,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        received: now,
+        request_id: Uuid::new_v4(),
+    }
+}
+
+/// The time that the service shows.
+fn shown(shared: &Shared, now: Timestamp) -> Timestamp {
+    now.saturating_add(shared.lock().quirks.clock_offset).unwrap_or(now)
+}
+
 /// Answers one request, or lets it meet its fault.
 pub(super) async fn serve(
     State(shared): State<Arc<Shared>>,
@@ -94,20 +125,8 @@ pub(super) async fn serve(
         return Reply::empty(StatusCode::PAYLOAD_TOO_LARGE).into_response(shared.now(), Delivery::Whole);
     };
     let now = shared.now();
-    let call = Call {
-        body,
-        headers: parts.headers,
-        method: parts.method,
-        now,
-        path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        received: now,
-        request_id: Uuid::new_v4(),
-    };
-    let met = answer(&shared, &mut in_flight, call);
-    let shown = now.saturating_add(shared.lock().quirks.clock_offset).unwrap_or(now);
-    match met {
-        Met::Answered(reply, delivery) => reply.into_response(shown, delivery),
+    match answer(&shared, &mut in_flight, call(parts, body, now)) {
+        Met::Answered(reply, delivery) => reply.into_response(shown(&shared, now), delivery),
         Met::Cut => {
             shared.lines.cut(peer);
             Reply::empty(StatusCode::BAD_GATEWAY).into_response(now, Delivery::Whole)

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use axum_server::tls_rustls::from_tcp_rustls;
@@ -34,6 +35,7 @@ use super::options::Options;
 use super::places::Places;
 use super::quirks::Quirks;
 use super::serve::Shared;
+use super::serve::exchange;
 use super::serve::serve;
 use super::serve::ticks;
 use super::tenant::Tenant;
@@ -41,6 +43,20 @@ use super::tls::Tls;
 
 /// How long a stop waits for requests being answered.
 const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// A key that signs tokens. Emulators of one process may share it, because making one takes long.
+#[derive(Clone)]
+pub struct TokenKey(Signer);
+
+impl TokenKey {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When there is no entropy.
+    pub fn generate() -> Result<Self, EmulatorError> {
+        Signer::generate().map(Self)
+    }
+}
 
 /// A running emulator. Dropped, it stops at once without saving; [`Emulator::stop`] is the polite way.
 pub struct Emulator {
@@ -109,6 +125,36 @@ impl Emulator {
         emulator.write_files()?;
         emulator.save()?;
         Ok(emulator)
+    }
+
+    /// An emulator in memory that listens nowhere: it is asked by [`Emulator::exchange`], under the address of its
+    /// options. `key` signs its tokens.
+    ///
+    /// # Errors
+    /// When its certificate or its operator cannot be made.
+    pub fn inside(options: Options, key: &TokenKey) -> Result<Self, EmulatorError> {
+        let options = Options { dir: None, imds: None, ..options };
+        let now = ticks(options.clock.now());
+        let mut directory = Directory::new(options.seed, now);
+        let operator = Operator::with_secret(&mut directory, now)?;
+        let tls = options.tls.clone().map_or_else(Tls::generate, Ok)?;
+        let address = options.listen;
+        let quirks = options.quirks.clone();
+        let mut tenant = Tenant::new(directory, key.0.clone(), quirks, address.port(), options.manual_clock);
+        tenant.places.key_vaults.set_operator(operator.service_principal_id);
+        let shared = Arc::new(Shared {
+            clock: Arc::clone(&options.clock),
+            in_flight: AtomicUsize::new(0),
+            lines: Lines::default(),
+            requests: AtomicU64::new(0),
+            tenant: Mutex::new(tenant),
+        });
+        Ok(Self { address, handle: Handle::new(), machine: None, operator, options, shared, task: None, tls })
+    }
+
+    /// Answers a request without a socket; `None` where a client would see its line cut, or wait for ever.
+    pub fn exchange(&self, request: axum::http::Request<Bytes>) -> Option<axum::http::Response<Vec<u8>>> {
+        exchange(&self.shared, request)
     }
 
     /// Where it listens: `https://127.0.0.1:8443`.

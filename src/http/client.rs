@@ -17,6 +17,8 @@ use super::clean;
 use super::names::Names;
 use super::origin;
 use super::request::Target;
+use super::wire;
+use super::wire::Wire;
 
 /// How the client connects. The defaults are right for everything but private certificate authorities,
 /// proxies and tests.
@@ -52,7 +54,11 @@ impl fmt::Debug for Options {
 
 /// Connections and what they trust. Cloning shares the pool.
 #[derive(Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client {
+    net: reqwest::Client,
+    /// Takes the network's place.
+    wire: Option<Arc<dyn Wire>>,
+}
 
 // reqwest's own print may hold the password of a proxy.
 impl fmt::Debug for Client {
@@ -92,7 +98,16 @@ impl Client {
             builder = builder
                 .proxy(reqwest::Proxy::all(proxy).map_err(|error| local("the proxy address cannot be used", error))?);
         }
-        builder.build().map(Self).map_err(|error| local("TLS cannot be set up", error))
+        let net = builder.build().map_err(|error| local("TLS cannot be set up", error))?;
+        Ok(Self { net, wire: None })
+    }
+
+    /// A client whose calls all go along `wire`: nothing of it reaches a network.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn along(wire: Arc<dyn Wire>) -> Result<Self, PortError> {
+        Ok(Self { wire: Some(wire), ..Self::new(&Options::default())? })
     }
 
     /// Binds the client to one base address, the only origin that the site will ever talk to.
@@ -132,16 +147,20 @@ impl Site {
         let path = clean(url.path());
         // Known on both sides whatever becomes of the answer.
         let sent_as = uuid::Uuid::new_v4().to_string();
-        let mut outgoing = self.client.0.request(request.method, url).header("client-request-id", &sent_as);
+        let mut outgoing = self.client.net.request(request.method, url).header("client-request-id", &sent_as);
         for (name, value) in request.headers {
             outgoing = outgoing.header(name, value);
         }
         if let Some(body) = &request.body {
             outgoing = outgoing.body(body.expose().to_vec());
         }
-        let result = match outgoing.send().await {
+        let sent = match &self.client.wire {
+            Some(wire) => wire::exchange(wire, outgoing, self.place()),
+            None => outgoing.send().await.map_err(|error| self.failure(error)),
+        };
+        let result = match sent {
             Ok(response) => Reply::read(response, self.place(), request.max_bytes, request.hidden).await,
-            Err(error) => Err(self.failure(error)),
+            Err(error) => Err(error),
         };
         let result = named(result, sent_as);
         match &result {

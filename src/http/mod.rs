@@ -13,6 +13,7 @@ pub mod outcome;
 mod reply;
 mod request;
 pub mod retry;
+mod wire;
 
 pub use client::Client;
 pub use client::Options;
@@ -26,3 +27,5 @@ pub use reply::ThrottleScope;
 pub use request::Request;
 pub use request::segment;
 pub use reqwest::Method;
+pub use wire::NoAnswer;
+pub use wire::Wire;

@@ -6,7 +6,8 @@
 //! [`crate::ports::StoreError::Failed`] left nothing half-written, but the disk may have taken the whole of it:
 //! read again before deciding anything.
 //!
-//! [`Postgres`] implements it as well. Both share `seal` (encryption at rest), `chain` (the history's hashes), `sql`
+//! [`Memory`] keeps the same promises in memory, for mass simulation. [`Postgres`] implements it as well; it and SQLite
+//! share `seal` (encryption at rest), `chain` (the history's hashes), `sql`
 //! (every statement), `record` (columns and bodies) and `journal` (what is done with them).
 
 mod chain;
@@ -14,6 +15,7 @@ mod examined;
 mod fault;
 mod fence;
 mod hold;
+mod memory;
 mod place;
 mod postgres;
 mod record;
@@ -23,6 +25,8 @@ mod sql;
 mod sqlite;
 
 pub use examined::Examined;
+pub use memory::Memory;
+pub use memory::Snapshot;
 pub use place::unfit_file_system;
 pub use postgres::Postgres;
 pub use postgres::Server;

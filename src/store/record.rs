@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::fault;
+use crate::model::Entry;
+use crate::model::Notice;
 use crate::ports::StoreError;
 
 /// The JSON of a record.
@@ -37,5 +39,19 @@ pub(super) fn name<T: Serialize>(what: &str, variant: &T) -> Result<String, Stor
     match serde_json::to_value(variant) {
         Ok(serde_json::Value::String(name)) => Ok(name),
         _ => Err(StoreError::Failed(format!("{what} cannot be stored: it has no name"))),
+    }
+}
+
+/// The history's line of a notice that was sent.
+pub(super) fn mail_sent(notice: &Notice) -> Entry {
+    Entry {
+        integration: Some(notice.integration.clone()),
+        rotation: None,
+        kind: "mail".to_owned(),
+        text: format!("mail sent to {}: {}, {}", notice.to.join(", "), notice.title, notice.stage),
+        body: serde_json::json!({
+            "event": "mail-sent", "key": notice.key, "kind": notice.kind, "stage": notice.stage,
+            "to": notice.to, "cc": notice.cc,
+        }),
     }
 }

@@ -10,12 +10,15 @@ mod foreign;
 mod leaks;
 mod people;
 mod recorder;
+pub mod simulate;
 mod stage;
 mod story;
 
 pub use stage::DemoOptions;
 pub use story::Report;
 pub use story::demo;
+#[cfg(feature = "mutants")]
+pub(crate) use story::rules;
 
 /// Tells the story while it happens.
 pub trait Narrator: Send + Sync {

@@ -33,7 +33,7 @@ const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 18443);
 const MAIL_USER: &str = "everkey@contoso.example";
 
 /// The shipped policies, so that `everkey demo` works from any directory.
-const POLICIES: [(&str, &str); 5] = [
+pub(super) const POLICIES: [(&str, &str); 5] = [
     ("enate-graph-mail.toml", include_str!("../../policies/enate-graph-mail.toml")),
     ("lexzur-email-engine.toml", include_str!("../../policies/lexzur-email-engine.toml")),
     ("reapit-lead-imports.toml", include_str!("../../policies/reapit-lead-imports.toml")),

@@ -164,7 +164,7 @@ fn engine(stage: &Stage, fence: Fence, sabotage: Option<Sabotage>, progress: Arc
 }
 
 #[cfg(feature = "mutants")]
-fn rules(sabotage: Option<Sabotage>) -> Rules {
+pub(crate) fn rules(sabotage: Option<Sabotage>) -> Rules {
     use crate::rotation::Mutation;
     match sabotage {
         Some(Sabotage::EarlyRetire) => Rules::without(Mutation::RetireEarly),

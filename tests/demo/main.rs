@@ -2,6 +2,7 @@
 
 mod figures;
 mod guides;
+mod simulate;
 
 use std::path::Path;
 use std::process::Command;

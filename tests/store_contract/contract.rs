@@ -44,8 +44,12 @@ pub trait Bench: Send + Sync {
 /// Makes a test of each case, on a bench of its own.
 macro_rules! on_every_case {
     ($bench:expr) => {
+        on_every_case!($bench; a_cancelled_commit_is_whole_or_absent);
+        on_every_case!($bench, in one step);
+    };
+    // A commit that is over at its first step cannot be cut short.
+    ($bench:expr, in one step) => {
         on_every_case!($bench;
-            a_cancelled_commit_is_whole_or_absent
             a_commit_reads_back_as_it_was_written
             a_conflict_writes_nothing_at_all
             a_fence_is_void_once_another_is_given

@@ -7,7 +7,6 @@ use super::Handle;
 use super::Row;
 use super::history;
 use super::lease;
-use crate::model::Entry;
 use crate::model::Notice;
 use crate::ports::Fence;
 use crate::ports::Outgoing;
@@ -34,16 +33,7 @@ pub(super) async fn mark_sent(store: &Handle, fence: Fence, key: &str, at: Times
     let notice: Notice = record::read("a notice", &body.ok_or_else(|| unknown(key))?)?;
     let marked = sqlx::query(sql::OUTBOX_SENT).bind(at.to_string()).bind(key).execute(&mut *tx).await;
     if marked.map_err(fault::failed)?.rows_affected() == 1 {
-        let entry = Entry {
-            integration: Some(notice.integration.clone()),
-            rotation: None,
-            kind: "mail".to_owned(),
-            text: format!("mail sent to {}: {}, {}", notice.to.join(", "), notice.title, notice.stage),
-            body: serde_json::json!({
-                "event": "mail-sent", "key": key, "kind": notice.kind, "stage": notice.stage,
-                "to": notice.to, "cc": notice.cc,
-            }),
-        };
+        let entry = record::mail_sent(&notice);
         history::add(&mut tx, &store.seal, at, "everkey", &entry, None, None).await?;
     }
     tx.commit().await.map_err(fault::failed)

@@ -1,0 +1,468 @@
+//! One group of integrations from beginning to end: an engine with its journal, its far side, its people and consumers,
+//! under one clock. Whatever happens, the consumers look one second before and after it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::clock::Clock as _;
+use crate::clock::ManualClock;
+use crate::config;
+use crate::emulator::TokenKey;
+use crate::emulator::directory::NewPassword;
+use crate::error::Class;
+use crate::error::Error;
+use crate::error::Result;
+use crate::model::CredentialKind;
+use crate::model::Handoff;
+use crate::model::IssuerKind;
+use crate::model::ValueName;
+use crate::policy::Policy;
+use crate::ports::Fence;
+use crate::ports::Order;
+use crate::ports::Store;
+use crate::run::Engine;
+use crate::run::EngineOptions;
+use crate::run::Pace;
+use crate::run::Ports;
+use crate::run::RunError;
+use crate::run::explain;
+use crate::secret::Secret;
+use crate::store::Memory;
+
+use super::SimulateOptions;
+use super::cannot;
+use super::consumers::Consumers;
+use super::far::Far;
+use super::people::Act;
+use super::people::People;
+use super::places::Places;
+use super::record::Book;
+use super::record::Happening;
+use super::record::Record;
+use super::record::What;
+use super::report::Stop;
+use super::subject::Joining;
+use super::subject::Subject;
+use super::subject::permissions;
+use super::tools::Tools;
+use super::weather::Blow;
+use super::weather::Sky;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// After a cycle that could not see anything, the next one (a daemon's pause).
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// More instants than an integration can need in a year: time that does not move ends here.
+const INSTANTS_A_YEAR: i64 = 60_000;
+
+/// What a group is played with.
+pub(super) struct Stage<'a> {
+    pub subject: &'a Subject,
+    pub group: &'a [Joining],
+    pub key: &'a TokenKey,
+    pub tools: &'a Tools,
+    pub number: usize,
+}
+
+/// What came of a group.
+pub(super) struct Played {
+    pub book: Book,
+    pub handoffs: Vec<Handoff>,
+    pub instants: u64,
+    pub sign_ins: u64,
+    pub stops: Vec<Stop>,
+}
+
+/// Plays one group.
+///
+/// # Errors
+/// `D022`, or what stops the engine.
+pub(super) async fn play(stage: &Stage<'_>, options: &SimulateOptions, hear: &dyn Fn(f64)) -> Result<Played> {
+    let dir = tempfile::tempdir().map_err(|error| {
+        Error::new(Class::Failed, "F010", "cannot make a temporary directory").why(error).help("set TMPDIR to another")
+    })?;
+    let mut cohort = Cohort::begin(stage, options, dir.path()).await?;
+    let whole = options.until.duration_since(options.from).as_secs_f64().max(1.0);
+    let years = options.until.duration_since(options.from).as_hours() / (24 * 365) + 1;
+    for _ in 0..INSTANTS_A_YEAR * years * i64::try_from(stage.group.len()).unwrap_or(1) {
+        if cohort.now() >= options.until {
+            return cohort.end(options).await;
+        }
+        cohort.next_instant(options.until).await?;
+        hear(cohort.now().duration_since(options.from).as_secs_f64() / whole);
+    }
+    Err(cannot(format!("time does not move on: it is {}", cohort.now())))
+}
+
+struct Cohort<'a> {
+    clock: ManualClock,
+    consumers: Consumers,
+    engine: Engine,
+    far: Far,
+    fence: Fence,
+    next_due: Option<Timestamp>,
+    people: People,
+    places: Arc<Places>,
+    /// Those that have begun.
+    policies: Vec<Policy>,
+    ports: Ports,
+    record: Arc<Record>,
+    settings: EngineOptions,
+    sky: Sky,
+    stage: &'a Stage<'a>,
+    stops: Vec<Stop>,
+    store: Arc<dyn Store>,
+    waiting: std::slice::Iter<'a, Joining>,
+}
+
+impl<'a> Cohort<'a> {
+    async fn begin(stage: &'a Stage<'a>, options: &SimulateOptions, dir: &Path) -> Result<Self> {
+        let clock = ManualClock::new(options.from);
+        let seed = super::dice::dice(options.seed, &["tenant", &stage.number.to_string()]);
+        let far = Far::new(&clock, seed, stage.key)?;
+        let sky = Sky::of(options, stage.number)?;
+        if let Some(plan) = sky.plan() {
+            far.emulator.follow(plan);
+        }
+        let record = Arc::new(Record::new(&clock, stage.subject.limits, stage.group.iter().map(|one| &one.policy)));
+        let places = Arc::new(Places::below(dir));
+        // One instance for all groups: nothing of it outlives this run.
+        let store: Arc<dyn Store> = Arc::new(Memory::new("simula"));
+        let ports = Ports {
+            certs: stage.tools.certs.clone(),
+            clock: Arc::new(clock.clone()),
+            directory: far.graph.clone(),
+            issuers: stage.tools.issuers.clone(),
+            notifier: Some(record.clone()),
+            sinks: places.clone(),
+            store: store.clone(),
+            tokens: far.entra.clone(),
+        };
+        let settings = EngineOptions {
+            actor: "everkey".to_owned(),
+            alerts: stage.subject.alerts.clone(),
+            login_url: far.emulator.url(),
+            os_user: None,
+            pace: Pace::Scheduled(stage.subject.limits),
+            permissions_allowed: permissions(stage.group),
+            rules: options.rules,
+            tenant: stage.subject.tenant.clone(),
+        };
+        let fence = acquire(&store).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let engine = Engine::new(ports.clone(), fence, settings.clone(), record.clone(), stop);
+        let consumers = Consumers::under(sky.lag());
+        Ok(Self {
+            clock,
+            consumers,
+            engine,
+            far,
+            fence,
+            next_due: None,
+            people: People::new(options),
+            places,
+            policies: Vec::new(),
+            ports,
+            record,
+            settings,
+            sky,
+            stage,
+            stops: Vec::new(),
+            store,
+            waiting: stage.group.iter(),
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves to the next instant at which anything happens, and lets it happen.
+    async fn next_instant(&mut self, end: Timestamp) -> Result<()> {
+        let now = self.now();
+        let joins = self.waiting.as_slice().first().map(|one| one.at);
+        let ends = self.record.book().ends.range(now + SECOND..).next().copied();
+        let next = [self.next_due, self.people.next(), self.sky.next(), joins, ends].into_iter().flatten().min();
+        let next = next.unwrap_or(end).clamp(now, end);
+        if next - SECOND > now {
+            self.clock.advance_to(next - SECOND);
+            self.look().await?;
+        }
+        self.clock.advance_to(next);
+        if ends == Some(next) {
+            self.look().await?;
+        }
+        self.weather().await?;
+        self.join()?;
+        for act in self.people.due(self.now()) {
+            self.act(&act).await?;
+        }
+        self.tick().await?;
+        self.clock.advance_to(self.now() + SECOND);
+        self.look().await
+    }
+
+    /// Integrations whose time has come begin.
+    fn join(&mut self) -> Result<()> {
+        let mut joined = false;
+        while let Some(one) = self.waiting.as_slice().first().filter(|one| one.at <= self.now()) {
+            self.waiting.next();
+            let mut policy = one.policy.clone();
+            if let Some(named) = &policy.app.client_id {
+                policy.app.client_id = Some(self.application(named.as_str(), &policy)?);
+            }
+            for sink in policy.credentials.iter().flat_map(|credential| &credential.sinks) {
+                self.places.furnish(sink)?;
+            }
+            self.consumers.join(&policy, &self.places);
+            self.policies.push(policy);
+            joined = true;
+        }
+        if joined {
+            self.engine.reconfigure(self.ports.clone(), self.settings.clone(), &self.policies);
+        }
+        Ok(())
+    }
+
+    /// The application that stands in for one of the user's tenant; the same for all policies that name it.
+    fn application(&self, named: &str, policy: &Policy) -> Result<crate::model::ClientId> {
+        let operator = self.far.emulator.operator().service_principal_id;
+        let name = format!("stands in for {named}");
+        let made = self.far.emulator.with_directory(|directory, now| {
+            let known = directory.applications().find(|app| app.display_name == name);
+            if let Some(app) = known {
+                return Ok(app.app_id);
+            }
+            let written = serde_json::json!({
+                "displayName": name, "signInAudience": policy.app.audience.graph_name(),
+                "api": {"requestedAccessTokenVersion": 2},
+            });
+            let written = serde_json::from_value(written).unwrap_or_default();
+            let conduct = crate::emulator::Quirks::default().key_conduct();
+            let id = directory.create_application(written, Some(operator), conduct, now)?;
+            Ok(directory.application(id).map(|app| app.app_id).unwrap_or_default())
+        });
+        let made = made.map_err(|refusal: crate::emulator::directory::Refusal| cannot(format!("{refusal:?}")))?;
+        Ok(crate::model::ClientId::from(made.to_string()))
+    }
+
+    /// What befalls everybody now.
+    async fn weather(&mut self) -> Result<()> {
+        for blow in self.sky.due(self.now()) {
+            let (what, text) = match blow {
+                Blow::OutageBegins => (What::OutageBegins, "Microsoft Graph and sign-in cannot be reached"),
+                Blow::OutageEnds => (What::OutageEnds, "they can be reached again"),
+                Blow::Crash => (What::Crash, "everkey ends without warning and is started again"),
+                Blow::ForeignCredential => (What::Foreign, "another administrator adds a credential of their own"),
+            };
+            match blow {
+                Blow::OutageBegins => self.far.cut(true),
+                Blow::OutageEnds => self.far.cut(false),
+                Blow::Crash => self.restart().await?,
+                Blow::ForeignCredential => self.foreign(),
+            }
+            self.record.note(Happening::new(self.now(), "", what, text));
+        }
+        Ok(())
+    }
+
+    /// A new process: what the last one kept in memory is gone.
+    async fn restart(&mut self) -> Result<()> {
+        self.store.release(self.fence).await.map_err(|error| explain::store(&error))?;
+        self.fence = acquire(&self.store).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        self.engine = Engine::new(self.ports.clone(), self.fence, self.settings.clone(), self.record.clone(), stop)
+            .concerning(&self.policies);
+        Ok(())
+    }
+
+    /// A credential of somebody else on every application that has room for it.
+    fn foreign(&self) {
+        let operator = self.far.emulator.operator().application_id;
+        self.far.emulator.with_directory(|directory, now| {
+            let apps: Vec<_> = directory
+                .applications()
+                .filter(|app| app.id != operator && !app.allows_personal_accounts())
+                .map(|app| app.id)
+                .collect();
+            for app in apps {
+                let new = NewPassword {
+                    display_name: Some("made by hand".to_owned()),
+                    end_date_time: now.checked_add(SignedDuration::from_hours(24 * 365)).ok(),
+                    start_date_time: None,
+                };
+                // Where the application is full there is nothing to add.
+                let _ = directory.add_password(app, new, now);
+            }
+        });
+    }
+
+    async fn tick(&mut self) -> Result<()> {
+        let now = self.now();
+        match self.engine.tick(&self.policies, &[]).await {
+            Ok(tick) => {
+                for (name, error) in tick.failed {
+                    self.record.book().failures.entry(name).or_insert_with(|| said(&error));
+                }
+                self.next_due = tick.next_due.map(|due| due.max(now));
+            }
+            // Nothing could be seen: a daemon comes back.
+            Err(RunError::Said(error)) => {
+                for policy in &self.policies {
+                    self.record.book().failures.insert(policy.name.clone(), said(&error));
+                }
+                self.next_due = Some(now + AGAIN);
+            }
+            Err(stopped) => return Err(stopped.into_error()),
+        }
+        for one in self.store.integrations().await.map_err(|error| explain::store(&error))? {
+            self.consumers.configure(&one.name, one.app.client_id.as_str());
+        }
+        self.deliver_mail().await
+    }
+
+    /// People read what came.
+    async fn deliver_mail(&mut self) -> Result<()> {
+        let unread = std::mem::take(&mut self.record.book().unread);
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let all = self.store.handoffs().await.map_err(|error| explain::store(&error))?;
+        let waiting: Vec<&Handoff> = all.iter().filter(|handoff| handoff.is_waiting()).collect();
+        for notice in &unread {
+            let inner = if notice.merged.is_empty() { std::slice::from_ref(notice) } else { &notice.merged };
+            for notice in inner {
+                if let Some(calendar) = self.record.calendar(&notice.integration) {
+                    self.people.read(notice, &waiting, calendar, self.clock.now());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A person acts through the same calls as `everkey handoff` and `everkey cert answer`.
+    async fn act(&mut self, act: &Act) -> Result<()> {
+        let now = self.now();
+        match act {
+            Act::Open { id, by } => {
+                let opened = match self.engine.open_handoff(id, by).await {
+                    Ok(opened) => opened,
+                    // Closed or replaced meanwhile: there is nothing to carry.
+                    Err(RunError::Said(_)) => return Ok(()),
+                    Err(stopped) => return Err(stopped.into_error()),
+                };
+                let values: BTreeMap<ValueName, Secret> =
+                    opened.lines.into_iter().filter_map(|(field, value)| Some((field.value?, value?))).collect();
+                let handoff = opened.handoff;
+                self.consumers.typed((&handoff.integration, &handoff.slot, &handoff.sink), values, now);
+                self.did(What::Opened, &handoff, by, &format!("passed on to {}", handoff.recipient_name));
+            }
+            Act::Confirm { id, by } => match self.engine.confirm_handoff(id, by).await {
+                Ok(handoff) => {
+                    self.did(What::Confirmed, &handoff, by, &format!("{} uses it", handoff.recipient_name));
+                }
+                Err(RunError::Said(_)) => {}
+                Err(stopped) => return Err(stopped.into_error()),
+            },
+            Act::Answer { integration, request, by } => {
+                let policy = self.policies.iter().find(|policy| policy.name == *integration);
+                let lifetime = policy.and_then(|policy| {
+                    let asked = |kind: &CredentialKind| {
+                        matches!(kind, CredentialKind::Certificate(spec) if spec.issuer == IssuerKind::Csr)
+                    };
+                    policy.credentials.iter().find(|spec| asked(&spec.kind)).map(|spec| spec.lifetime)
+                });
+                let Some(lifetime) = lifetime else { return Ok(()) };
+                let order = Order { request, now, lifetime };
+                let signed = self.stage.tools.issuers.sign(order).await.map_err(cannot)?;
+                match self.engine.take_certificate(integration, None, &signed, by).await {
+                    Ok(_) => {
+                        let text = "brought back the certificate for the request";
+                        let mut happening = Happening::new(now, integration.as_str(), What::Answered, text);
+                        happening.people = vec![by.clone()];
+                        self.record.note(happening);
+                    }
+                    Err(RunError::Said(_)) => {}
+                    Err(stopped) => return Err(stopped.into_error()),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn did(&self, what: What, handoff: &Handoff, by: &str, text: &str) {
+        let mut happening = Happening::new(self.now(), handoff.integration.as_str(), what, text);
+        happening.handoff = self.record.handoff(&handoff.id);
+        happening.credential = Some(handoff.slot.to_string());
+        happening.people = vec![by.to_owned()];
+        self.record.note(happening);
+    }
+
+    /// The consumers sign in with all they hold.
+    async fn look(&mut self) -> Result<()> {
+        let now = self.now();
+        for change in self.consumers.check(&self.far.emulator, now) {
+            let slot = change.slot.to_string();
+            let (what, text) = match change.refused {
+                Some(refused) => {
+                    let stop = super::report::stop(self.store.as_ref(), &self.record, &change, refused, now).await?;
+                    let text = stop.reason.clone();
+                    self.stops.push(stop);
+                    (What::Stopped, text)
+                }
+                None => {
+                    let name = change.integration.as_str();
+                    let mut open = self.stops.iter_mut().rev();
+                    let open =
+                        open.find(|stop| stop.integration == name && stop.credential == slot && stop.until.is_none());
+                    if let Some(stop) = open {
+                        stop.until = Some(now);
+                    }
+                    (What::Working, "works again".to_owned())
+                }
+            };
+            let mut happening = Happening::new(now, change.integration.as_str(), what, text);
+            happening.credential = Some(slot);
+            self.record.note(happening);
+        }
+        Ok(())
+    }
+
+    async fn end(mut self, options: &SimulateOptions) -> Result<Played> {
+        for (integration, slot) in self.consumers.without() {
+            let joined = self.stage.group.iter().find(|one| one.policy.name == *integration);
+            let at = joined.map_or(options.from, |one| one.at);
+            let book = self.record.book();
+            let why = book.failures.get(integration).cloned();
+            let why = why.unwrap_or_else(|| "everkey had no step to take".to_owned());
+            self.stops.push(Stop {
+                at,
+                cause: "never-started".into(),
+                credential: slot.to_string(),
+                integration: integration.to_string(),
+                reason: format!("nothing was ever delivered: {why}"),
+                until: None,
+            });
+        }
+        let handoffs = self.store.handoffs().await.map_err(|error| explain::store(&error))?;
+        self.store.release(self.fence).await.map_err(|error| explain::store(&error))?;
+        let book = std::mem::take(&mut *self.record.book());
+        let (instants, sign_ins) = (self.consumers.instants, self.consumers.sign_ins);
+        Ok(Played { book, handoffs, instants, sign_ins, stops: self.stops })
+    }
+}
+
+async fn acquire(store: &Arc<dyn Store>) -> Result<Fence> {
+    store.acquire(&config::holder(), config::real_now()).await.map_err(|error| explain::store(&error))
+}
+
+fn said(error: &Error) -> String {
+    let why = error.why.first().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("{}{why} [{}]", error.what, error.code)
+}
