@@ -67,6 +67,7 @@ fn described(sink: &SinkSpec) -> String {
 
 fn named(draft: &Draft, key_id: &KeyId) -> String {
     match draft.ring.iter().find(|one| one.key_id == *key_id) {
+        Some(one) if one.owner == "everkey" => format!("{} {}", one.kind, mark(one)),
         Some(one) => format!("{} {} ({})", one.kind, mark(one), one.whose),
         None => format!("{key_id}, which Entra does not list"),
     }

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -46,6 +48,9 @@ use crate::run::pack;
 const PATIENCE: SignedDuration = SignedDuration::from_mins(20);
 /// Failures of one step after which it is left to the daemon or the next run.
 const GIVE_UP: u32 = 6;
+
+/// Seconds for which another run may hold the store.
+const TRIES: u32 = 60;
 
 /// How an emergency stands when the command ends.
 enum Stands {
@@ -92,7 +97,7 @@ pub async fn run(cli: &Cli, args: &RevokeArgs, out: &Output) -> Result<u8, Error
     }
     let (stop, woken) = stop_on_signal();
     let display = Arc::new(Display::new(out, out.form() == Form::Table));
-    let held = context.engine(Pace::Now, display.clone(), stop, &policies).await?;
+    let held = hold(&context, &display, &stop, &policies).await?;
     let job = Job { args, out, policy, policies: &policies, context: &context, display: &display, woken: &woken };
     let result = job.work(&held).await;
     display.rest();
@@ -110,6 +115,27 @@ pub async fn run(cli: &Cli, args: &RevokeArgs, out: &Output) -> Result<u8, Error
         Err(error) => Err(error.into_error()),
         Ok(code) => Ok(code),
     }
+}
+
+/// The store, waited for: a daemon holds it for the moments of a cycle, and an emergency comes after that one.
+async fn hold(
+    context: &Context,
+    display: &Arc<Display>,
+    stop: &Arc<AtomicBool>,
+    policies: &[Policy],
+) -> Result<Held, Error> {
+    let clock = &context.assembled.ports.clock;
+    for _ in 0..TRIES {
+        match context.engine(Pace::Now, display.clone(), Arc::clone(stop), policies).await {
+            Err(error) if error.code == "T011" && !stop.load(Ordering::Relaxed) => {
+                display.wait(&error.what);
+                clock.sleep_until(clock.now() + SignedDuration::from_secs(1)).await;
+                display.rest();
+            }
+            held => return held,
+        }
+    }
+    context.engine(Pace::Now, display.clone(), Arc::clone(stop), policies).await
 }
 
 struct Job<'a> {
@@ -214,7 +240,7 @@ impl Job<'_> {
         };
         let error = error.or_else(|| written.as_ref().err().cloned());
         self.out.document(&json!({
-            "schema": "everkey.revoke/v1", "integration": r.integration, "slot": r.spec.slot, "rotation": r.id,
+            "schema": "everkey.revoke/v1", "integration": r.integration, "slot": r.spec.slot, "rotation": r.id.to_string(),
             "outcome": outcome, "reason": r.emergency.as_ref().map(|e| &e.reason),
             "new_key_id": r.fresh.as_ref().map(|fresh| &fresh.key_id),
             "removed": removed(&r), "handoff_ids": handoffs,
@@ -229,7 +255,7 @@ impl Job<'_> {
                 "The old one stays until that is confirmed. To remove it at once: everkey revoke {} --emergency --now\n",
                 r.integration
             )),
-            "done" | "removed" => self.out.print("The old one is removed.\n"),
+            "done" | "removed" => self.out.print(&removed_words(&r)),
             _ => {}
         }
         if let Ok(path) = &written {
@@ -273,6 +299,17 @@ fn stuck(r: &Rotation) -> Stands {
         .request_id(problem.request_id.clone());
     error.help.clone_from(&problem.fix);
     Stands::Failed(error)
+}
+
+/// One line per credential that left.
+fn removed_words(r: &Rotation) -> String {
+    let refused = r.emergency.iter().flat_map(|emergency| &emergency.refused);
+    refused
+        .map(|one| match &one.unseen {
+            None => format!("{} is removed, and was refused {} times.\n", one.key_id, one.count),
+            Some(why) => format!("{} is removed; not seen refused: {why}.\n", one.key_id),
+        })
+        .collect()
 }
 
 fn removed(r: &Rotation) -> Vec<Value> {
@@ -323,7 +360,7 @@ async fn evidence_alone(context: &Context, policy: &Policy, args: &RevokeArgs, o
     let written = write(context, policy, &r, directory).await?;
     out.print(&format!("Evidence of {}: {}\n", r.id, written.display()));
     out.document(&json!({
-        "schema": "everkey.revoke/v1", "integration": r.integration, "slot": r.spec.slot, "rotation": r.id,
+        "schema": "everkey.revoke/v1", "integration": r.integration, "slot": r.spec.slot, "rotation": r.id.to_string(),
         "outcome": "evidence", "evidence": written,
     }));
     Ok(OK)

@@ -120,6 +120,16 @@ fn row(
         severity: "ok",
     };
     let waiting = latest.and_then(|r| handoffs.iter().find(|h| h.rotation == r.id && h.is_waiting()));
+    if let (Some(r), Some(handoff)) = (latest.filter(|r| r.emergency.is_some()), waiting) {
+        let gone = r.removals.iter().any(|removal| removal.sent.is_some());
+        row.replaced_by = fresh.map(|fresh| fresh.key_id.to_string());
+        (row.state, row.code) = if gone {
+            (format!("STOPPED until hand-off {}", handoff.id), "stopped")
+        } else {
+            (format!("EMERGENCY, awaiting hand-off {}", handoff.id), "awaiting_handoff")
+        };
+        return row;
+    }
     match latest {
         Some(r) if r.is_open() => {
             let is_confirmed = matches!(r.state, State::Confirmed | State::RetireIntent);

@@ -174,7 +174,8 @@ impl Engine {
         let Some((r, fresh)) = closes.and_then(|r| Some((r, r.fresh.as_ref()?))) else { return Ok(Vec::new()) };
         let only_people = r.spec.sinks.iter().all(|sink| sink.handoff().is_some());
         let opened = self.ports.store.handoffs().await?.iter().any(|h| h.rotation == r.id && h.opened.is_some());
-        let nobody = r.state == State::Attached || (only_people && !opened && r.state != State::Confirmed);
+        let delivering = matches!(r.state, State::Verified | State::Delivered);
+        let nobody = r.state == State::Attached || (only_people && delivering);
         Ok(if nobody && !opened { vec![fresh.key_id.clone()] } else { Vec::new() })
     }
 
@@ -417,7 +418,7 @@ impl Engine {
             integration: Some(r.integration.clone()),
             rotation: Some(r.id),
             kind: "emergency".into(),
-            text: format!("the application has {} credentials now", ring.len()),
+            text: format!("credentials on the application now: {}", ring.len()),
             body: serde_json::json!({"ring": ring}),
         })
     }

@@ -73,12 +73,12 @@ pub async fn pack(store: &dyn Store, r: &Rotation, impact: &str, now: Timestamp)
     let json = json!({
         "schema": "everkey.evidence/v1",
         "made_at": now,
-        "integration": r.integration, "title": r.title, "impact": impact, "slot": r.spec.slot, "rotation": r.id,
+        "integration": r.integration, "title": r.title, "impact": impact, "slot": r.spec.slot, "rotation": r.id.to_string(),
         "application": r.app,
         "reason": emergency.reason,
         "asked": {"by": emergency.by, "how": "user of the operating system", "at": r.planned,
                   "now": emergency.now, "force": emergency.force},
-        "closed_rotation": emergency.closed,
+        "closed_rotation": emergency.closed.map(|id| id.to_string()),
         "outcome": facts.outcome(),
         "new": r.fresh.as_ref().map(|fresh| json!({
             "key_id": fresh.key_id, "kind": r.spec.kind.word(), "hint": fresh.hint, "thumbprint": fresh.thumbprint,
@@ -92,7 +92,7 @@ pub async fn pack(store: &dyn Store, r: &Rotation, impact: &str, now: Timestamp)
         "not_done": facts.not_done(),
         "ring": {"before": facts.ring(true), "after": facts.ring(false)},
         "timeline": entries.iter().map(|entry| json!({
-            "seq": entry.seq, "at": entry.at, "actor": entry.actor, "rotation": entry.entry.rotation, "text": entry.entry.text,
+            "seq": entry.seq, "at": entry.at, "actor": entry.actor, "rotation": entry.entry.rotation.map(|id| id.to_string()), "text": entry.entry.text,
         })).collect::<Vec<_>>(),
         "history": {
             "format": FORMAT,
@@ -200,8 +200,7 @@ impl Facts<'_> {
     fn ring(&self, before: bool) -> Value {
         let rings = self.entries.iter().filter(|entry| entry.entry.kind == "emergency");
         let mut rings = rings.filter(|entry| entry.entry.body["ring"].is_array());
-        let found =
-            if before { rings.next() } else { rings.filter(|entry| entry.entry.body["reason"].is_null()).last() };
+        let found = if before { rings.next() } else { rings.rfind(|entry| entry.entry.body["reason"].is_null()) };
         found.map_or(Value::Null, |entry| json!({"at": entry.at, "credentials": entry.entry.body["ring"]}))
     }
 

@@ -38,7 +38,7 @@ fn nothing_happens_without_the_word_the_reason_and_the_name() {
     assert!(!world.path().join("nowhere").exists());
     world.run(&["revoke", "nobody", "--emergency"]).fails(64, "U002", &["nobody"]);
 
-    let ran = on_terminal(&world, "lexzur", &full).exits(5);
+    let ran = on_terminal(&world, "reply:continue: =lexzur", &full).exits(5);
     let first = ran.out.find("If it goes wrong: LEXZUR").expect("the impact");
     let asked = ran.out.find("Type the integration name to continue: ").expect("the question");
     assert!(first < asked && ran.out.contains("nothing was changed"), "{}", ran.out);
@@ -157,8 +157,17 @@ fn an_emergency_from_end_to_end() {
         assert_eq!((read, hits), (2, Vec::new()));
     }
     assert_eq!(canaries.found_in(ran.out.as_bytes()).len() + canaries.found_in(ran.err.as_bytes()).len(), 0);
-    let told = world.run(&["history", "show", document["rotation"].as_str().unwrap_or("r-0006")]);
-    assert!(told.out.is_empty() || told.out.contains("EMERGENCY: secret pasted in a ticket"), "{}", told.out);
+    let rotation = document["rotation"].as_str().unwrap();
+    world.run(&["history", "show", rotation]).exits(0).says("EMERGENCY: secret pasted in a ticket");
+}
+
+/// The one hand-off of an integration that waits.
+fn waiting(world: &World, name: &str) -> String {
+    let list = world.run(&["handoff", "list", "-o", "json"]).exits(0).json();
+    let items = list["items"].as_array().unwrap().iter().filter(|item| item["integration"] == name);
+    let ids: Vec<&str> = items.map(|item| item["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 1, "{list:#}");
+    ids[0].to_owned()
 }
 
 /// A person carries it: the old one stays until they confirm, and `--now` removes it at once.
@@ -166,7 +175,7 @@ fn an_emergency_from_end_to_end() {
 fn a_person_is_waited_for_until_somebody_accepts_their_outage() {
     let name = "reapit-lead-imports";
     let world = World::applied();
-    let before: Vec<_> = world.credentials();
+    let (before, closed) = (world.credentials(), waiting(&world, name));
     let ran = world.run(&["revoke", name, "--emergency", "--reason", "laptop stolen", "--confirm", name]).exits(0);
     for words in
         ["Waits  priya.shah@contoso.example", "Closes rotation r-", "Urgent: everkey handoff show h-", "Evidence: "]
@@ -174,18 +183,14 @@ fn a_person_is_waited_for_until_somebody_accepts_their_outage() {
         assert!(ran.out.contains(words), "{words}\n{}", ran.out);
     }
     assert_eq!(world.credentials().len(), before.len() + 1, "the old one is still there");
-    world.run(&["status"]).exits(0).says("awaiting hand-off");
-    let list = world.run(&["handoff", "list", "-o", "json"]).exits(0).json();
-    let of = |item: &&Value| item["integration"] == name;
-    let states: Vec<_> =
-        list["items"].as_array().unwrap().iter().filter(of).map(|item| item["state"].clone()).collect();
-    assert_eq!(states, ["closed", "waiting"], "{list:#}");
-    let closed = list["items"].as_array().unwrap().iter().find(|item| item["state"] == "closed" && of(item)).unwrap();
-    world.run(&["handoff", "open", closed["id"].as_str().unwrap()]).exits(1);
+    world.run(&["status"]).exits(0).says("EMERGENCY, awaiting hand-off");
+    assert_ne!(waiting(&world, name), closed, "the hand-off of what it replaces is void");
+    world.run(&["handoff", "open", &closed]).fails(1, "H012", &[&closed]);
 
     let now = ["revoke", name, "--emergency", "--now", "--confirm", name, "-o", "json"];
     let document = world.run(&now).exits(0).json();
     assert_eq!(document["outcome"], "removed", "{document:#}");
     assert_eq!(world.credentials().len(), before.len());
     assert_eq!(document["handoff_ids"].as_array().unwrap().len(), 1);
+    world.run(&["status"]).exits(0).says("STOPPED until hand-off");
 }

@@ -18,7 +18,6 @@ use crate::campaign_ledger::Part;
 use crate::kinds::Kind;
 use crate::lab::Lab;
 use crate::mutants::judge;
-use crate::outside::Price;
 use crate::process::Process;
 use crate::world::Ended;
 use crate::world::World;
@@ -33,8 +32,11 @@ fn asked(now: bool) -> Asked {
     Asked { reason: "secret pasted in a ticket".into(), now, ..Asked::default() }
 }
 
-fn price(kind: Kind, now: bool) -> Price {
-    if kind == Kind::Handoff && now { Price::UntilTyped } else { Price::UntilRefresh }
+/// What an emergency may cost, or nothing any more.
+fn excuse(world: &World, kind: Kind, asked: Option<&Asked>) {
+    let mut seen = world.outside.seen();
+    seen.old_excused = asked.is_some();
+    seen.all_excused = asked.is_some_and(|asked| asked.now) && kind == Kind::Handoff;
 }
 
 /// The emergencies of the journal.
@@ -100,8 +102,8 @@ async fn verdict(world: &World, asked: &Asked, round: usize, ended: Ended) -> Ve
     if ended != Ended::Converged {
         wrong.push(format!("NOT CONVERGED in two runs: {}", story(world).await));
     }
-    world.outside.seen().price = Price::None;
-    world.outside.seen().held.retain(|held| held.is_present());
+    excuse(world, world.kind, None);
+    world.outside.seen().held.retain(|held| held.until.is_none());
     wrong.extend(world.verdict().await);
     let all = world.rotations().await;
     for r in all.iter().filter(|r| r.emergency.is_some()) {
@@ -200,7 +202,7 @@ impl Series {
             if let Some(at) = broken_off {
                 world.live(Some(at), Rules::default(), usize::MAX).await;
             }
-            world.outside.seen().price = price(self.kind, self.asked.now);
+            excuse(&world, self.kind, Some(&self.asked));
             let (ended, passed) = life(&world, Some(point), Rules::default(), &self.asked, round).await;
             let wrong = verdict(&world, &self.asked, round, ended).await;
             check(&what, point, passed.last(), &wrong);
@@ -260,16 +262,15 @@ async fn an_emergency_of_a_handoff_that_does_not_wait_survives_every_crash() {
     campaign("emergency-handoff-now", Kind::Handoff, true, false).await;
 }
 
-/// An emergency from rest while the token endpoint lags: what is not proven is not accepted.
-async fn lagging(rules: Rules) -> Vec<String> {
+/// An emergency from rest; where the token endpoint lags, what is not proven is not accepted, and what is removed is.
+async fn from_rest(rules: Rules, lag: SignedDuration) -> Vec<String> {
     let lab = Lab::start().await;
     let world = issued(&lab, Kind::Secret).await;
     world.jump(world.clock.now() + SignedDuration::from_hours(3));
-    lab.emulator.set_quirks(Quirks { token_lag: SignedDuration::from_secs(45), ..Quirks::default() });
-    let mut seen = world.outside.seen();
-    (seen.lag, seen.price) = (SignedDuration::from_secs(45), Price::UntilRefresh);
-    drop(seen);
+    lab.emulator.set_quirks(Quirks { token_lag: lag, ..Quirks::default() });
+    world.outside.seen().lag = lag;
     let asked = asked(false);
+    excuse(&world, Kind::Secret, Some(&asked));
     let (ended, _) = life(&world, None, rules, &asked, 1).await;
     let mut wrong = std::mem::take(&mut world.outside.seen().violations);
     wrong.extend(verdict(&world, &asked, 1, ended).await);
@@ -277,25 +278,14 @@ async fn lagging(rules: Rules) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_emergency_that_retires_before_the_proof_is_caught() {
-    let mutation = Mutation::EmergencyBeforeProof;
-    judge(
-        mutation,
-        "in its sink is refused",
-        &lagging(Rules::default()).await,
-        &lagging(Rules::without(mutation)).await,
-    );
-}
-
-#[tokio::test]
-async fn an_emergency_that_retires_before_the_delivery_is_caught() {
-    let mutation = Mutation::EmergencyBeforeDelivery;
-    judge(
-        mutation,
-        "in its sink is refused",
-        &lagging(Rules::default()).await,
-        &lagging(Rules::without(mutation)).await,
-    );
+async fn an_emergency_that_retires_before_the_proof_or_the_delivery_is_caught() {
+    for (mutation, lag) in [
+        (Mutation::EmergencyBeforeProof, SignedDuration::from_secs(45)),
+        (Mutation::EmergencyBeforeDelivery, SignedDuration::ZERO),
+    ] {
+        let kept = from_rest(Rules::default(), lag).await;
+        judge(mutation, "in its sink is refused", &kept, &from_rest(Rules::without(mutation), lag).await);
+    }
 }
 
 /// A rotation's write of a plain sink has no answer and lands ten minutes later, in the middle of the emergency.
@@ -303,9 +293,8 @@ async fn late_write(rules: Rules) -> Vec<String> {
     let lab = Lab::start().await;
     let world = issued(&lab, Kind::Secret).await;
     world.jump(world.clock.now() + SignedDuration::from_hours(3));
-    let mut seen = world.outside.seen();
-    (seen.plain, seen.delay) = (true, Some(SignedDuration::from_mins(10)));
-    drop(seen);
+    world.outside.seen().plain = true;
+    world.outside.seen().delay = Some(SignedDuration::from_mins(10));
     {
         let process = Process::start(&world, None, Rules::default()).await;
         while world.outside.seen().landing.is_none() {
@@ -313,8 +302,8 @@ async fn late_write(rules: Rules) -> Vec<String> {
             world.jump(due);
         }
     }
-    world.outside.seen().price = Price::UntilRefresh;
     let asked = asked(false);
+    excuse(&world, Kind::Secret, Some(&asked));
     let (ended, _) = life(&world, None, rules, &asked, 1).await;
     world.jump(world.clock.now() + SignedDuration::from_mins(20));
     assert!(world.outside.seen().landing.is_none(), "it never landed");

@@ -36,14 +36,7 @@ pub struct Held {
     /// What it is, for comparison.
     pub print: Fingerprint,
     /// Until when; the present one has none.
-    until: Option<Timestamp>,
-}
-
-impl Held {
-    /// Whether it is what the consumer finds now.
-    pub fn is_present(&self) -> bool {
-        self.until.is_none()
-    }
+    pub until: Option<Timestamp>,
 }
 
 /// What the consumer presents.
@@ -52,16 +45,11 @@ pub enum Shown {
     Certificate { key: Secret, der: Vec<u8>, sha1: Vec<u8> },
 }
 
-/// What consumers may be without, in the eyes of this harness.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Price {
-    /// Nothing.
-    #[default]
-    None,
-    /// What a consumer read earlier and may still hold; never what its place shows.
-    UntilRefresh,
-    /// All access, until a person has typed the new value in.
-    UntilTyped,
+/// A write that has no answer and lands later.
+pub struct Landing {
+    pub at: Timestamp,
+    /// The files as it leaves them.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// Everything seen from outside.
@@ -81,14 +69,16 @@ pub struct Seen {
     last: Option<Fingerprint>,
     /// How far the token endpoint lags.
     pub lag: SignedDuration,
-    /// What an emergency may cost.
-    pub price: Price,
+    /// An emergency: what a consumer read earlier may be refused; never what its place shows.
+    pub old_excused: bool,
+    /// An emergency that accepts the outage of people: all may be refused until the new value is typed in.
+    pub all_excused: bool,
     /// The sink writes without comparing.
     pub plain: bool,
     /// The next write of the sink has no answer, and lands so much later.
     pub delay: Option<SignedDuration>,
-    /// A write that has not landed yet: when, and the files as it leaves them.
-    pub landing: Option<(Timestamp, Vec<(PathBuf, Vec<u8>)>)>,
+    /// A write that has not landed yet.
+    pub landing: Option<Landing>,
 }
 
 /// The outside of one world; it outlives every process.
@@ -144,9 +134,8 @@ impl Outside {
         let Some(app) = seen.app.clone() else { return };
         seen.looks += 1;
         let now = self.lab.clock.now();
-        if seen.landing.as_ref().is_some_and(|(at, _)| *at <= now) {
-            let (_, files) = seen.landing.take().unwrap();
-            put(&files);
+        if let Some(landing) = seen.landing.take_if(|landing| landing.at <= now) {
+            put(&landing.files);
         }
         if let Err(broken) = self.read(&mut seen, now) {
             seen.violations.push(format!("{now} {at}: the sink is broken: {broken}"));
@@ -167,12 +156,8 @@ impl Outside {
         });
         let mut down = Vec::new();
         for (held, verdict) in seen.held.iter().zip(verdicts) {
-            let paid = match seen.price {
-                Price::None => false,
-                Price::UntilRefresh => held.until.is_some(),
-                Price::UntilTyped => true,
-            };
-            if !paid && !matches!(verdict, Verdict::Secret(_) | Verdict::Certificate(_)) {
+            let excused = seen.all_excused || (seen.old_excused && held.until.is_some());
+            if !excused && !matches!(verdict, Verdict::Secret(_) | Verdict::Certificate(_)) {
                 let which = if held.until.is_some() { "value it may still hold" } else { "value in its sink" };
                 down.push(format!("{now} {at}: ACCESS LOST, {which} is refused: {verdict:?}"));
             }

@@ -31,6 +31,7 @@ use everkey::secret::Secret;
 use jiff::Timestamp;
 
 use crate::breaker::Breaker;
+use crate::outside::Landing;
 use crate::outside::files;
 use crate::outside::put;
 
@@ -184,7 +185,7 @@ impl Sink for Broken<dyn Sink> {
         // No answer, and it lands later.
         let before = files(&outside.place());
         self.inner.write(payload).await?;
-        outside.seen().landing = Some((outside.now() + delay, files(&outside.place())));
+        outside.seen().landing = Some(Landing { at: outside.now() + delay, files: files(&outside.place()) });
         put(&before);
         Err(PortError::Unsure { place: "the sink".into(), why: "no answer".into(), request_id: None })
     }
