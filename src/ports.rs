@@ -203,6 +203,11 @@ pub trait Directory: Send + Sync {
     /// The application with this client id; `None` when there is none (or not yet).
     async fn find_application(&self, client_id: &ClientId) -> Result<Option<AppRef>, PortError>;
 
+    /// The application with this `uniqueName`; `None` when there is none.
+    async fn find_unique_application(&self, _unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        Err(no_tenant())
+    }
+
     /// Reads one application with all its credentials, without key bytes.
     async fn application(&self, app: &ObjectId) -> Result<Dated<AppObserved>, PortError>;
 
@@ -602,6 +607,12 @@ pub enum StoreError {
         /// Since when.
         since: Timestamp,
     },
+    /// It is the copy of another store, and not finished: nothing may be done with it yet.
+    #[error("{0}")]
+    Arriving(String),
+    /// The database took nothing of it, and it may be asked again.
+    #[error("{0}")]
+    Busy(String),
     /// The database server cannot be spoken to in this way: its address, or how it is to be encrypted.
     #[error("{0}")]
     Address(String),
@@ -614,6 +625,12 @@ pub enum StoreError {
     /// The seal key is none, or another store's.
     #[error("{0}")]
     Key(String),
+    /// It has moved to another database: this one is out of use.
+    #[error("{0}")]
+    Moved(String),
+    /// The place to copy to is not fit: nothing was done.
+    #[error("{0}")]
+    Place(String),
     /// The present store would be lost from sight: nothing was done.
     #[error("{0}")]
     Present(String),

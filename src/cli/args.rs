@@ -6,6 +6,8 @@ mod cert;
 mod emulator;
 mod handoff;
 mod inventory;
+mod moving;
+mod recover;
 mod serve;
 mod tool;
 mod trial;
@@ -51,6 +53,9 @@ pub use handoff::HandoffCommand;
 pub use inventory::CloudName;
 pub use inventory::InventoryArgs;
 pub use inventory::Place;
+pub use moving::ClaimArgs;
+pub use moving::CopyArgs;
+pub use recover::RecoverArgs;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
 pub use serve::LogFormat;
@@ -183,6 +188,11 @@ pub enum Command {
     /// Rotate now, with overlap, whatever the date
     #[command(after_long_help = "Examples:\n  everkey rotate reapit-lead-imports\n  everkey rotate --all --dry-run")]
     Rotate(RotateArgs),
+    /// After the loss of the store or its seal key: adopt what is left of it, and rotate it one by one
+    #[command(
+        after_long_help = "Examples:\n  everkey recover\n  everkey recover --confirm reapit-lead-imports --by priya.shah@contoso.example\n\nNothing stops while the store is gone, and nothing is removed here."
+    )]
+    Recover(RecoverArgs),
     /// Let everkey rotate an integration: sets `mode = "rotate"` in its policy
     #[command(
         after_long_help = "Examples:\n  everkey enable reapit-lead-imports\n  everkey enable enate-graph-mail --yes"

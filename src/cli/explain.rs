@@ -5,6 +5,7 @@ use serde_json::json;
 use super::CERT_CODES;
 use super::FAULT_CODES;
 use super::OK;
+use super::RECOVER_CODES;
 use super::args::ExplainArgs;
 use super::output::Output;
 use crate::error::Class;
@@ -28,7 +29,7 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
     let found = policy::codes()
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
-        .chain([CODES, CERT_CODES, FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING].concat())
+        .chain([CODES, CERT_CODES, FAULT_CODES, ISSUERS, PLACES, RECOVER_CODES, SIGNING, UPKEEP, WATCHING].concat())
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {
         return Err(Error::new(Class::Usage, "U009", format!("there is no code {wanted}"))

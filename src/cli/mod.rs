@@ -22,12 +22,14 @@ mod handoff;
 mod history;
 mod init;
 mod inventory;
+mod moving;
 mod new;
 mod output;
 mod plan;
 mod policy_file;
 mod progress;
 mod reader;
+mod recover;
 mod rotate;
 mod rows;
 mod saved;
@@ -58,6 +60,7 @@ use args::Form;
 pub use cert::CODES as CERT_CODES;
 pub use faults::CODES as FAULT_CODES;
 use output::Output;
+pub use recover::CODES as RECOVER_CODES;
 use settings::Origins;
 
 /// Exit code when everything worked.
@@ -188,6 +191,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::Inventory(args) => inventory::run(cli, args, out).await,
         Command::New(args) => new::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
+        Command::Recover(args) => recover::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Serve(args) => serve::run(cli, args, out).await,

@@ -66,6 +66,12 @@ impl Graph {
         Ok(self.find(&path, &[IDS]).await?.map(|ids| self.app_ref(ids)))
     }
 
+    /// See [`crate::ports::Directory::find_unique_application`].
+    pub(super) async fn application_by_unique_name(&self, unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        let path = by_key("applications", "uniqueName", unique_name);
+        Ok(self.find(&path, &[IDS]).await?.map(|ids| self.app_ref(ids)))
+    }
+
     /// See [`crate::ports::Directory::application`].
     ///
     /// Without `$select`: naming `keyCredentials` there would bring the key bytes and Graph's limit of 150 such

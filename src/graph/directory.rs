@@ -43,6 +43,10 @@ impl Directory for Graph {
         self.application_by_client_id(client_id).await
     }
 
+    async fn find_unique_application(&self, unique_name: &str) -> Result<Option<AppRef>, PortError> {
+        self.application_by_unique_name(unique_name).await
+    }
+
     async fn application(&self, app: &ObjectId) -> Result<Dated<AppObserved>, PortError> {
         self.observe_application(app).await
     }
