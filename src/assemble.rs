@@ -41,9 +41,11 @@ use crate::policy::Tls;
 use crate::policy::Transport;
 use crate::ports::Notifier;
 use crate::ports::Store;
+use crate::ports::StoreError;
 use crate::ports::TokenSource;
 use crate::run::Ports;
 use crate::run::explain;
+use crate::store::Care;
 use crate::store::Postgres;
 use crate::store::SealKey;
 use crate::store::Server;
@@ -322,6 +324,35 @@ pub async fn open_server(settings: &Settings, server: &Server) -> Result<Postgre
     Postgres::open(server, seal_key(settings)?).await.map_err(|error| explain::store(&error))
 }
 
+/// The store for its care: one that is there, wherever it stands.
+///
+/// # Errors
+/// `C011`, `T0…`; `T010` where there is none.
+pub async fn care(settings: &Settings) -> Result<Box<dyn Care>> {
+    let Some(server) = server(settings)? else {
+        let options = crate::store::Options { create: false, any_standing: true, ..Default::default() };
+        return Ok(Box::new(open_store(settings, options).await?));
+    };
+    let failed = |error| explain::store(&error);
+    if !Postgres::is_there(&server).await.map_err(failed)? {
+        let nothing = format!("there is no store in {server} yet: the first command that writes makes it");
+        return Err(failed(StoreError::Failed(nothing)));
+    }
+    Ok(Box::new(Postgres::open_any(&server, seal_key(settings)?).await.map_err(failed)?))
+}
+
+/// Whether the store is there and `seal` is its key.
+pub async fn opens_under(settings: &Settings, seal: SealKey) -> bool {
+    match (&settings.tool.store, server(settings)) {
+        (StoreUrl::Sqlite(path), _) => {
+            let options = crate::store::Options { create: false, ..Default::default() };
+            Sqlite::open(path, seal, options).await.is_ok()
+        }
+        (_, Ok(Some(server))) => Postgres::open(&server, seal).await.is_ok(),
+        _ => false,
+    }
+}
+
 /// The store itself where it is a file, for its care.
 ///
 /// # Errors
@@ -338,7 +369,7 @@ pub async fn open_store(settings: &Settings, options: crate::store::Options) -> 
 pub fn store_path(settings: &Settings) -> Result<&std::path::Path> {
     let StoreUrl::Sqlite(path) = &settings.tool.store else {
         return Err(Error::new(Class::Config, "T033", "this is for a store in a file, and yours is in PostgreSQL")
-            .help("back it up with the server's own means: pg_dump, pg_restore; `everkey store check` looks at it"));
+            .help("back it up with the server's own means, pg_dump and pg_restore, then `everkey store claim`; check and reseal work on it"));
     };
     Ok(path)
 }

@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A request line and headers are far smaller.
 const BUFFER_BYTES: usize = 8 * 1024;
 
-/// Why the process is not ready, if it is not.
-pub type Problem = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+/// What the process is ready for, or why it is not.
+pub type Ready = Arc<dyn Fn() -> Result<&'static str, String> + Send + Sync>;
 
 /// Listens on `address`.
 ///
@@ -38,8 +38,8 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Answers until it is dropped.
-pub async fn serve(listener: TcpListener, problem: Problem) {
-    let router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(problem);
+pub async fn serve(listener: TcpListener, ready: Ready) {
+    let router = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(ready);
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
@@ -71,9 +71,9 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-async fn readyz(State(problem): State<Problem>) -> (StatusCode, String) {
-    match problem() {
-        None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+async fn readyz(State(ready): State<Ready>) -> (StatusCode, String) {
+    match ready() {
+        Ok(what) => (StatusCode::OK, format!("{what}\n")),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
     }
 }

@@ -624,6 +624,12 @@ pub enum StoreError {
         /// Since when.
         since: Timestamp,
     },
+    /// It is the copy of another store, and not finished: nothing may be done with it yet.
+    #[error("{0}")]
+    Arriving(String),
+    /// The database took nothing of it, and it may be asked again.
+    #[error("{0}")]
+    Busy(String),
     /// The database server cannot be spoken to in this way: its address, or how it is to be encrypted.
     #[error("{0}")]
     Address(String),
@@ -636,6 +642,12 @@ pub enum StoreError {
     /// The seal key is none, or another store's.
     #[error("{0}")]
     Key(String),
+    /// It has moved to another database: this one is out of use.
+    #[error("{0}")]
+    Moved(String),
+    /// The place to copy to is not fit: nothing was done.
+    #[error("{0}")]
+    Place(String),
     /// The present store would be lost from sight: nothing was done.
     #[error("{0}")]
     Present(String),

@@ -1,5 +1,7 @@
 //! What every store promises, run on each of them; then what SQLite and PostgreSQL each promise alone, and how it takes crashes.
 
+#[path = "support/campaign.rs"]
+mod campaign_ledger;
 #[path = "store_contract/care.rs"]
 mod care;
 #[path = "store_contract/contract.rs"]
@@ -7,6 +9,8 @@ mod care;
 mod contract;
 #[path = "store_contract/crash.rs"]
 mod crash;
+#[path = "store_contract/cuts.rs"]
+mod cuts;
 #[path = "support/eio.rs"]
 mod eio;
 #[path = "store_contract/failing.rs"]
@@ -15,10 +19,16 @@ mod failing;
 mod faults;
 #[path = "store_contract/memory.rs"]
 mod memory;
+#[path = "store_contract/migrations.rs"]
+mod migrations;
+#[path = "store_contract/moving.rs"]
+mod moving;
 #[path = "support/postgres.rs"]
 mod pg;
 #[path = "store_contract/postgres.rs"]
 mod postgres;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "store_contract/records.rs"]
 mod records;
 #[path = "store_contract/samples.rs"]

@@ -6,6 +6,8 @@ mod cert;
 mod emulator;
 mod handoff;
 mod inventory;
+mod moving;
+mod recover;
 mod revoke;
 mod serve;
 mod simulate;
@@ -53,6 +55,9 @@ pub use handoff::HandoffCommand;
 pub use inventory::CloudName;
 pub use inventory::InventoryArgs;
 pub use inventory::Place;
+pub use moving::ClaimArgs;
+pub use moving::CopyArgs;
+pub use recover::RecoverArgs;
 pub use revoke::RevokeArgs;
 pub use serve::DaemonArgs;
 pub use serve::EnableArgs;
@@ -197,6 +202,11 @@ pub enum Command {
         after_long_help = "Examples:\n  everkey revoke lexzur-email-engine --emergency --reason \"secret pasted in a ticket\"\n  everkey revoke lexzur-email-engine --evidence ./evidence\n\nThe journal carries an emergency: the same command, or everkey serve, goes on with it."
     )]
     Revoke(RevokeArgs),
+    /// After the loss of the store or its seal key: adopt what is left of it, and rotate it one by one
+    #[command(
+        after_long_help = "Examples:\n  everkey recover\n  everkey recover --confirm reapit-lead-imports --by priya.shah@contoso.example\n\nNothing stops while the store is gone, and nothing is removed here."
+    )]
+    Recover(RecoverArgs),
     /// Let everkey rotate an integration: sets `mode = "rotate"` in its policy
     #[command(
         after_long_help = "Examples:\n  everkey enable reapit-lead-imports\n  everkey enable enate-graph-mail --yes"

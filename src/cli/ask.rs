@@ -62,6 +62,18 @@ pub async fn name(out: &Output, name: &str, price: &str, woken: &Notify) -> Resu
     }
 }
 
+/// Asks `question` where somebody can be asked; what was typed.
+///
+/// # Errors
+/// The signal, and `U004` where nobody answers.
+pub async fn answer(question: &str, woken: &Notify) -> Result<String, RunError> {
+    output::raw(question, true);
+    match line(woken).await? {
+        Ok(answer) => Ok(answer.expose_text().map(str::trim).unwrap_or_default().to_owned()),
+        Err(error) => Err(Error::new(Class::Cancelled, "U004", "no answer; nothing was changed").why(error).into()),
+    }
+}
+
 /// Asks for a password; nothing of it appears.
 pub async fn password(question: &str, woken: &Notify) -> Result<Secret, Error> {
     // Hidden before it is asked: who answers at once must not be seen, nor lose what they typed.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::CERT_CODES;
 use super::FAULT_CODES;
 use super::OK;
+use super::RECOVER_CODES;
 use super::SIMULATE_CODES;
 use super::args::ExplainArgs;
 use super::output::Output;
@@ -31,8 +32,20 @@ pub fn run(args: &ExplainArgs, out: &Output) -> Result<u8, Error> {
         .iter()
         .map(|code| (code.code, code.title, code.explanation, code.help))
         .chain(
-            [CODES, CERT_CODES, EMERGENCIES, FAULT_CODES, SIMULATE_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING]
-                .concat(),
+            [
+                CODES,
+                CERT_CODES,
+                EMERGENCIES,
+                FAULT_CODES,
+                ISSUERS,
+                PLACES,
+                RECOVER_CODES,
+                SIGNING,
+                SIMULATE_CODES,
+                UPKEEP,
+                WATCHING,
+            ]
+            .concat(),
         )
         .find(|(code, ..)| *code == wanted);
     let Some((code, title, text, fix)) = found else {

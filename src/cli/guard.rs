@@ -29,13 +29,26 @@ pub async fn new_store(context: &Context, allowed: bool) -> Result<(), Error> {
     }
     match fit_to_begin(context).await {
         // What cannot be looked at now fails by itself later.
-        Err(error) if allowed && matches!(error.code.as_str(), "T014" | "T015") => waived(context, &error).await,
+        Err(error) if allowed && matches!(error.code.as_str(), "T014" | "T015") => {
+            waived(context, &error, "with --new-store").await
+        }
         Err(_) if allowed => Ok(()),
         other => other,
     }
 }
 
-async fn waived(context: &Context, error: &Error) -> Result<(), Error> {
+/// A new store in the place of a lost one, on the word of the person who recovers: not where it does not last, either.
+pub async fn recovering(context: &Context) -> Result<(), Error> {
+    if !is_empty(context.assembled.ports.store.as_ref()).await? {
+        return Ok(());
+    }
+    match fit_to_begin(context).await {
+        Err(error) if error.code == "T014" => waived(context, &error, "by `recover`").await,
+        other => other,
+    }
+}
+
+async fn waived(context: &Context, error: &Error, how: &str) -> Result<(), Error> {
     let failed = |error| explain::store(&error);
     let store = &context.assembled.ports.store;
     let user = config::os_user();
@@ -45,7 +58,7 @@ async fn waived(context: &Context, error: &Error) -> Result<(), Error> {
         integration: None,
         rotation: None,
         kind: "store".into(),
-        text: format!("began with --new-store although {} ({})", error.what, error.code),
+        text: format!("began {how} although {} ({})", error.what, error.code),
         body: serde_json::json!({"code": error.code, "why": error.why, "os_user": user}),
     });
     let committed = store.commit(fence, commit).await.map_err(failed);
@@ -75,7 +88,7 @@ async fn fit_to_begin(context: &Context) -> Result<(), Error> {
         .why(format!("tags of store {instance} are on {}{more}", shown.join(", ")))
         .help(
             "use that store, or put its backup back: everkey store restore FILE\n\
-             if it is gone for good, or both are meant: --new-store",
+             if it is gone for good: everkey recover; if both are meant: --new-store",
         ))
 }
 
@@ -126,7 +139,7 @@ async fn applications(directory: &dyn Directory, policies: &[Policy]) -> Result<
     Ok(found)
 }
 
-fn tags(app: &AppObserved) -> impl Iterator<Item = (&KeyId, Tag)> {
+pub fn tags(app: &AppObserved) -> impl Iterator<Item = (&KeyId, Tag)> {
     let secrets = app.secrets.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref()));
     let certificates = app.certificates.iter().map(|entry| (&entry.key_id, entry.display_name.as_deref()));
     secrets.chain(certificates).filter_map(|(key_id, name)| Some((key_id, tag::parse(name?)?)))

@@ -23,12 +23,14 @@ mod history;
 mod impact;
 mod init;
 mod inventory;
+mod moving;
 mod new;
 mod output;
 mod plan;
 mod policy_file;
 mod progress;
 mod reader;
+mod recover;
 mod revoke;
 mod rotate;
 mod rows;
@@ -62,6 +64,7 @@ use args::Form;
 pub use cert::CODES as CERT_CODES;
 pub use faults::CODES as FAULT_CODES;
 use output::Output;
+pub use recover::CODES as RECOVER_CODES;
 use settings::Origins;
 pub use simulate::CODES as SIMULATE_CODES;
 
@@ -195,6 +198,7 @@ async fn dispatch(cli: &Cli, command: &Command, origins: &Origins, out: &Output)
         Command::New(args) => new::run(cli, args, out).await,
         Command::Plan(args) => plan::run(cli, args, out).await,
         Command::Revoke(args) => revoke::run(cli, args, out).await,
+        Command::Recover(args) => recover::run(cli, args, out).await,
         Command::Rotate(args) => rotate::run(cli, args, out).await,
         Command::Schema(args) => show::schema(args, out),
         Command::Serve(args) => serve::run(cli, args, out).await,

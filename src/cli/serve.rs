@@ -60,19 +60,29 @@ pub async fn run(cli: &Cli, args: &DaemonArgs, out: &Output) -> Result<u8, Error
         return job.run(&context, None).await;
     }
     let (stop, mut signals) = signals::for_daemon()?;
-    let Some(context) = lead(&cli.global, context, &mut signals).await? else { return Ok(stopped(out)) };
     let serve = context.settings.tool.serve.as_ref();
     let listen = args.listen.or(serve.map(|serve| serve.listen));
     let status = Arc::new(Status::new(Arc::clone(&context.assembled.ports.clock)));
-    let listening = match listen {
-        Some(address) => Some(answer(address, &status).await?),
-        None => None,
+    let answering = async || match listen {
+        Some(address) => answer(address, &status).await.map(Some),
+        None => Ok(None),
     };
+    // One that stands by is asked as well, and must not be taken for dead. Beside a store in a file there is none, and a
+    // second one must hear of the first, not of its address.
+    let replicas = matches!(context.settings.tool.store, StoreUrl::Postgres(_));
+    let early = if replicas { answering().await? } else { None };
+    let listens = early.as_ref().map(|(address, _)| *address);
+    let Some(context) = lead(&cli.global, context, &mut signals, &status, listens).await? else {
+        return Ok(stopped(out));
+    };
+    let listening = if replicas { early } else { answering().await? };
+    let listens = listening.as_ref().map(|(address, _)| *address);
+    status.leads();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         tenant = context.settings.tenant_name,
         policies = context.policies.len(),
-        listen = listening.as_ref().map(|(address, _)| tracing::field::display(*address)),
+        listen = listens.map(tracing::field::display),
         emulator = context.settings.tenant.emulator,
         "started"
     );
@@ -104,6 +114,8 @@ async fn lead(
     global: &Global,
     context: Context,
     signals: &mut mpsc::Receiver<Signal>,
+    status: &Status,
+    listens: Option<SocketAddr>,
 ) -> Result<Option<Context>, Error> {
     let replicas = matches!(context.settings.tool.store, StoreUrl::Postgres(_));
     let mut waited = false;
@@ -121,13 +133,17 @@ async fn lead(
             }
             Err(StoreError::Held { holder, since }) if replicas => {
                 if !waited {
-                    tracing::info!(%holder, %since, "stands by: another daemon leads");
+                    let listen = listens.map(tracing::field::display);
+                    tracing::info!(%holder, %since, listen, "stands by: another daemon leads");
                     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
                 }
                 waited = true;
+                status.stands_by(true);
             }
             // The server restarts, and the other daemon may be gone afterwards.
-            Err(error @ StoreError::Unreachable(_)) if waited => tracing::warn!(%error, "stands by"),
+            Err(error @ (StoreError::Busy(_) | StoreError::Unreachable(_))) if waited => {
+                tracing::warn!(%error, "stands by")
+            }
             Err(error) => return Err(explain::store(&error)),
         }
         tokio::select! {
@@ -147,7 +163,7 @@ async fn answer(address: SocketAddr, status: &Arc<Status>) -> Result<(SocketAddr
     let listener = health::listen(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     let status = Arc::clone(status);
-    Ok((bound, tokio::spawn(health::serve(listener, Arc::new(move || status.problem())))))
+    Ok((bound, tokio::spawn(health::serve(listener, Arc::new(move || status.ready())))))
 }
 
 fn driver(

@@ -1,4 +1,4 @@
-//! `everkey store`: check, backup, restore, reseal.
+//! `everkey store`: check, backup, restore, reseal; `moving` has copy and claim.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -12,6 +12,7 @@ use super::args::Cli;
 use super::args::StoreArgs;
 use super::args::StoreCommand;
 use super::guard;
+use super::moving;
 use super::output::Output;
 use crate::assemble;
 use crate::config;
@@ -20,7 +21,6 @@ use crate::error::Class;
 use crate::error::Error;
 use crate::model::Entry;
 use crate::policy::SecretSource;
-use crate::ports::Store as _;
 use crate::ports::StoreError;
 use crate::run::explain;
 use crate::store;
@@ -39,6 +39,8 @@ pub async fn run(cli: &Cli, args: &StoreArgs, out: &Output) -> Result<u8, Error>
         StoreCommand::Check => check(&settings, out).await,
         StoreCommand::Backup { file } => backup(&settings, file, out).await,
         StoreCommand::Restore { file, force } => restore(&settings, file, *force, out).await,
+        StoreCommand::Copy(args) => moving::copy(&settings, args, out).await,
+        StoreCommand::Claim(args) => moving::claim(&settings, args, out).await,
         StoreCommand::Reseal { new_key } => reseal(&settings, new_key, out).await,
     }
 }
@@ -52,20 +54,9 @@ struct Line {
 
 async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
     let failed = |error: StoreError| explain::store(&error);
-    let (found, instance, place) = match assemble::server(settings)? {
-        Some(server) => {
-            if !store::Postgres::is_there(&server).await.map_err(failed)? {
-                let nothing = format!("there is no store in {server} yet: the first command that writes makes it");
-                return Err(failed(StoreError::Failed(nothing)));
-            }
-            let store = assemble::open_server(settings, &server).await?;
-            (store.examine().await.map_err(failed)?, store.instance(), store.place())
-        }
-        None => {
-            let store = assemble::open_store(settings, EXISTING()).await?;
-            (store.examine().await.map_err(failed)?, store.instance(), store.path().display().to_string())
-        }
-    };
+    let store = assemble::care(settings).await?;
+    let (found, instance, place) = (store.examined().await.map_err(failed)?, store.instance(), store.place());
+    let standing = store.standing().await.map_err(failed)?;
     let mut lines = vec![
         Line {
             id: "database",
@@ -102,11 +93,11 @@ async fn check(settings: &Settings, out: &Output) -> Result<u8, Error> {
         .map(|line| json!({"id": line.id, "status": if line.ok { "ok" } else { "fail" }, "text": line.text}))
         .collect();
     out.document(&json!({
-        "schema": "everkey.store-check/v1", "sound": sound, "store": place, "instance": instance,
+        "schema": "everkey.store-check/v1", "sound": sound, "store": place, "instance": instance, "live": standing.live().is_ok(),
         "entries": found.entries, "head": found.head, "sealed": found.sealed, "items": items,
     }));
     if sound {
-        return Ok(OK);
+        return standing.live().map(|()| OK).map_err(failed);
     }
     Err(Error::new(Class::Failed, "T017", "the store is not sound")
         .why(lines.iter().filter(|line| !line.ok).map(|line| line.id).collect::<Vec<_>>().join(", "))
@@ -241,15 +232,16 @@ async fn sweepable(settings: &Settings) -> Result<Vec<guard::Stray>, Error> {
 async fn reseal(settings: &Settings, new_key: &Path, out: &Output) -> Result<u8, Error> {
     let given = config::secret(&SecretSource::File(new_key.to_path_buf()), "the new seal key")?;
     let new = SealKey::read(given).map_err(|error| explain::store(&error))?;
-    let store = match assemble::open_store(settings, EXISTING()).await {
+    let store = match assemble::care(settings).await {
         Ok(store) => store,
         // Killed after the commit: the store belongs to the new key already, and only the configuration is behind.
         Err(error) if error.code == "T016" => {
-            let done = Sqlite::open(assemble::store_path(settings)?, new, EXISTING()).await.is_ok();
+            let done = assemble::opens_under(settings, new).await;
             return if done { Ok(resealed(None, new_key, out)) } else { Err(error) };
         }
         Err(error) => return Err(error),
     };
+    store.standing().await.and_then(|standing| standing.live()).map_err(|error| explain::store(&error))?;
     if store.is_sealed_under(&new) {
         return Ok(resealed(None, new_key, out));
     }
@@ -288,6 +280,6 @@ fn by() -> serde_json::Value {
 }
 
 /// The tenant's time: an emulator's where it answers.
-async fn now(settings: &Settings) -> Timestamp {
+pub(super) async fn now(settings: &Settings) -> Timestamp {
     assemble::time(settings).await.unwrap_or_else(|_| config::real_now())
 }

@@ -143,6 +143,8 @@ impl Driver {
                 Ok(next) => next,
                 Err(RunError::Stopped) => return Ok(End::Stopped),
                 Err(RunError::Store(StoreError::Fenced)) => return Ok(End::TakenOver),
+                // No repetition brings it back, and somebody has to say where it is now.
+                Err(error @ RunError::Store(StoreError::Moved(_))) => return Err(error.into_error()),
                 Err(error) => {
                     let error = error.into_error();
                     self.status.store(false);

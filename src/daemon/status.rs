@@ -24,6 +24,8 @@ struct Seen {
     synced: Option<Timestamp>,
     store_failed: bool,
     mail_waits_since: Option<Timestamp>,
+    /// While another one leads: whether the store answers.
+    standby: Option<bool>,
 }
 
 impl Status {
@@ -49,6 +51,31 @@ impl Status {
         }
         let waits = seen.mail_waits_since.filter(|since| now.duration_since(*since) > MUTE_AFTER)?;
         Some(format!("mail has not been accepted since {}", minute(waits)))
+    }
+
+    /// What it is ready for, or why it is not. One that stands by does what it is there for: an upgrade waits for the new
+    /// ones to be ready before it ends the old ones.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn ready(&self) -> Result<&'static str, String> {
+        let standby = self.seen.lock().map_or(None, |seen| seen.standby);
+        match (standby, self.problem()) {
+            (Some(true), _) => Ok("standby"),
+            (Some(false), _) => Err("stands by, and the store does not answer".to_owned()),
+            (None, None) => Ok("ok"),
+            (None, Some(why)) => Err(why),
+        }
+    }
+
+    /// Another one leads; whether the store answers.
+    pub fn stands_by(&self, answers: bool) {
+        self.note(|seen| seen.standby = Some(answers));
+    }
+
+    /// This one leads.
+    pub fn leads(&self) {
+        self.note(|seen| seen.standby = None);
     }
 
     pub(super) fn synced(&self, at: Timestamp) {

@@ -155,6 +155,18 @@ pub fn store(error: &StoreError) -> Error {
                 .why(format!("since {since}"))
                 .help("wait for it to finish, or stop it")
         }
+        StoreError::Moved(why) => Error::new(Class::Config, "T040", "the store has moved, and this one is out of use")
+            .why(why)
+            .help("set `store` in everkey.toml to where it is now; if that one is gone for good: everkey store claim"),
+        StoreError::Arriving(why) => Error::new(Class::Config, "T041", "the store is a copy that is not finished")
+            .why(why)
+            .help("run `everkey store copy` again, with the store it is copied from in everkey.toml"),
+        StoreError::Place(why) => Error::new(Class::Failed, "T042", "the store cannot be copied to this place")
+            .why(why)
+            .help("name a new file or an empty database with --to; nothing was changed"),
+        StoreError::Busy(why) => Error::new(Class::Temporary, "T043", "the store is busy")
+            .why(why)
+            .help("run the same command again; nothing was written"),
         StoreError::Address(why) => Error::new(Class::Config, "T032", "the PostgreSQL store is not configured right")
             .why(why)
             .help("store = \"postgres://everkey@db.contoso.example/everkey?sslmode=verify-full\", password in `store_password_file`"),
@@ -169,7 +181,7 @@ pub fn store(error: &StoreError) -> Error {
             .help("check the path, the free space and the rights of the store in everkey.toml"),
         StoreError::Key(why) => Error::new(Class::Config, "T016", "the seal key does not open this store")
             .why(why)
-            .help("name the store's own key in `[seal] key_file` of everkey.toml"),
+            .help("name the store's own key in `[seal] key_file`; if it is lost for good: everkey recover --key-lost"),
         StoreError::Present(why) => Error::new(Class::Failed, "T018", "the backup was not put in the store's place")
             .why(why)
             .help("if that is what you want: --force; the present store is kept aside"),
@@ -183,8 +195,8 @@ pub fn class_of(code: &str) -> Class {
     match code {
         "A010" | "A031" | "G012" | "G051" | "G052" | "S020" | "S027" | "T031" => Class::Permission,
         "A032" | "G010" | "G016" | "G053" | "T030" => Class::Unavailable,
-        "G011" | "G014" | "S024" | "S029" | "T011" | "T012" => Class::Temporary,
-        "G050" | "T032" => Class::Config,
+        "G011" | "G014" | "S024" | "S029" | "T011" | "T012" | "T043" => Class::Temporary,
+        "G050" | "T032" | "T040" | "T041" => Class::Config,
         _ => Class::Failed,
     }
 }

@@ -25,7 +25,7 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
         "a new store, but another everkey works here",
         "The store is empty, and applications of the tenant carry tags of another store. Two stores would rotate the same \
          applications without knowing of each other. `plan`, `status` and `check` still work.",
-        "Use the other store, or restore its backup. If it is gone for good, or both are meant: --new-store.",
+        "Use the other store, or restore its backup. If it is gone for good: everkey recover. If both are meant: --new-store.",
     ),
     (
         "T015",
@@ -83,8 +83,33 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
     (
         "T033",
         "this is for a store in a file",
-        "The store is in PostgreSQL, whose server has its own means to copy it, put it back and seal it anew.",
-        "Use pg_dump and pg_restore; `everkey store check` works on both.",
+        "The store is in PostgreSQL, whose server has its own means to copy it and to put it back.",
+        "Use pg_dump and pg_restore, and `everkey store claim` after the latter; check, copy and reseal work on both.",
+    ),
+    (
+        "T040",
+        "the store has moved",
+        "`everkey store copy` has brought the store to another database. This one is kept as it was and is out of use: with \
+         two of them everything would be rotated twice.",
+        "Set `store` in everkey.toml to where it is now. If that one is gone for good: everkey store claim",
+    ),
+    (
+        "T041",
+        "the store is a copy that is not finished",
+        "`everkey store copy` was stopped before its end. The store it is copied from has everything.",
+        "Run `everkey store copy` again, with the store it is copied from in everkey.toml: it begins anew or finishes.",
+    ),
+    (
+        "T042",
+        "the store cannot be copied to this place",
+        "A store is copied only to a new file or an empty database, sealed under the same key. Nothing was changed.",
+        "Name another place with --to.",
+    ),
+    (
+        "T043",
+        "the store is busy",
+        "The database took nothing of a write, because somebody else was writing, also when it was asked again.",
+        "Run the same command again.",
     ),
     (
         "U017",

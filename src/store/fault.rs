@@ -51,7 +51,9 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
             format!("the store cannot be opened: {error}; check that its directory exists and may be written")
         }
         _ => match error {
-            sqlx::Error::PoolTimedOut => "the store is busy: its connection did not become free; try again".to_owned(),
+            sqlx::Error::PoolTimedOut => {
+                return StoreError::Busy("its connection was not made, or did not become free, in time".to_owned());
+            }
             error => format!("the store failed: {error}"),
         },
     };
@@ -68,10 +70,11 @@ fn refused(said: &PgDatabaseError) -> StoreError {
         _ if code.starts_with("08") || code.starts_with("57P") || code == "25P03" || code == "53300" => {
             StoreError::Unreachable(message.to_owned())
         }
-        "25006" => StoreError::Failed("the server takes no writes: it is a standby, or read-only".to_owned()),
-        "40001" | "40P01" | "55P03" => {
-            StoreError::Failed(format!("the store is busy: another process is writing to it ({message}); try again"))
+        "25006" | "0A000" => {
+            StoreError::Unreachable("the server takes no writes: it is a standby, or read-only".to_owned())
         }
+        "40001" | "40P01" | "55P03" => StoreError::Busy(format!("another process is writing to it ({message})")),
+        "57014" => StoreError::Unreachable(format!("the server gave up a statement that took too long ({message})")),
         "53100" => StoreError::Failed("the disk of the database server is full: nothing was written".to_owned()),
         _ => StoreError::Failed(format!("the store failed: {message} ({code})")),
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::hold::Attempt;
+use super::hold::Held;
 use super::hold::Hold;
 use super::place;
 use super::seal::SealKey;
@@ -22,7 +23,7 @@ use crate::ports::StoreError;
 
 /// Numbers of rotations and hand-offs that a restored store leaves out. More were never given between two backups
 /// that anybody would restore.
-const SKIPPED: u32 = 1000;
+pub const SKIPPED: u32 = 1000;
 
 /// What a restore did.
 pub struct Restored {
@@ -60,18 +61,7 @@ pub struct Restoring<'a> {
 pub async fn restore(restoring: Restoring<'_>) -> Result<Restored, StoreError> {
     let Restoring { from, to, key, force, actor, holder, now } = restoring;
     place::prepare_directory(to, true)?;
-    // A run, and a daemon that rests between two: neither may find another store under its hands.
-    let mut held = Vec::new();
-    for ending in Hold::ENDINGS {
-        match Hold::of(to, ending).attempt(holder, now)? {
-            Attempt::Held(lock) => held.push(lock),
-            Attempt::Taken(note) => {
-                let (holder, since) =
-                    note.map_or_else(|| ("another process".to_owned(), now), |note| (note.holder, note.since));
-                return Err(StoreError::Held { holder, since });
-            }
-        }
-    }
+    let _held = hold(to, holder, now)?;
     let copy = copy(from, to)?;
     let options = Options { create: false, ..Options::default() };
     let backup = Sqlite::open(copy.path(), key()?, options.clone()).await?;
@@ -195,27 +185,58 @@ fn refused(why: &str) -> StoreError {
 }
 
 /// Sets the store aside under a second name and renames the copy over the first: at every instant one of them is
-/// there. Logs are moved first, for they must never meet another file.
+/// there.
 fn swap(copy: &Path, store: &Path, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
-    let cannot = |error: &io::Error| place::cannot("put the backup in the place of", store, error);
+    let kept = if store.exists() { Some(aside(store, now)?) } else { None };
+    fs::rename(copy, store)
+        .and_then(|()| File::open(place::directory(store))?.sync_all())
+        .map_err(|error| place::cannot("put the backup in the place of", store, &error))?;
+    Ok(kept)
+}
+
+/// Gives the store a second name. Its logs are moved there first, for they must never meet another file.
+fn aside(store: &Path, now: Timestamp) -> Result<PathBuf, StoreError> {
+    let cannot = |error: &io::Error| place::cannot("set aside", store, error);
     let aside = beside(store, &format!(".before-{}", now.strftime("%Y%m%dT%H%M%SZ")));
     // Two in one second keep two.
     let taken = (2..).map(|number| beside(&aside, &format!("-{number}")));
     let aside = std::iter::once(aside.clone()).chain(taken).find(|path| !path.exists()).unwrap_or(aside);
-    let there = store.exists();
-    if there {
-        fs::hard_link(store, &aside).map_err(|error| cannot(&error))?;
-        for ending in ["-wal", "-shm"] {
-            match fs::rename(beside(store, ending), beside(&aside, ending)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&error)),
-                _ => {}
+    fs::hard_link(store, &aside).map_err(|error| cannot(&error))?;
+    for ending in ["-wal", "-shm"] {
+        match fs::rename(beside(store, ending), beside(&aside, ending)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&error)),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+/// Sets a store aside that cannot be opened any more; where it is kept.
+///
+/// # Errors
+/// [`StoreError::Held`] while a run uses it; [`StoreError::Failed`] when the disk refuses: then it is where it was.
+pub fn set_aside(store: &Path, holder: &str, now: Timestamp) -> Result<PathBuf, StoreError> {
+    let _held = hold(store, holder, now)?;
+    let cannot = |error: &io::Error| place::cannot("set aside", store, error);
+    let aside = aside(store, now)?;
+    fs::remove_file(store).and_then(|()| File::open(place::directory(store))?.sync_all()).map_err(|e| cannot(&e))?;
+    Ok(aside)
+}
+
+/// Keeps a run out, and a daemon that rests between two: neither may find another store under its hands.
+fn hold(store: &Path, holder: &str, now: Timestamp) -> Result<Vec<Held>, StoreError> {
+    let mut held = Vec::new();
+    for ending in Hold::ENDINGS {
+        match Hold::of(store, ending).attempt(holder, now)? {
+            Attempt::Held(lock) => held.push(lock),
+            Attempt::Taken(note) => {
+                let (holder, since) =
+                    note.map_or_else(|| ("another process".to_owned(), now), |note| (note.holder, note.since));
+                return Err(StoreError::Held { holder, since });
             }
         }
     }
-    fs::rename(copy, store)
-        .and_then(|()| File::open(place::directory(store))?.sync_all())
-        .map_err(|error| cannot(&error))?;
-    Ok(there.then_some(aside))
+    Ok(held)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -21,6 +21,15 @@ pub(super) const COUNTERS_SKIP: &str = "UPDATE counter SET value = value + $1";
 pub(super) const META_PUT: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 /// Changes a fact about the store.
 pub(super) const META_CHANGE: &str = "UPDATE meta SET value = $1 WHERE name = $2";
+/// Notes a fact about the store, whatever was noted before.
+pub(super) const META_SET: &str =
+    "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+/// Takes a fact back.
+pub(super) const META_DROP: &str = "DELETE FROM meta WHERE name = $1";
+/// Facts that are of the store, and not of the one database in which it is.
+pub(super) const META_OF_STORE: &str = "WHERE name NOT IN ('arriving', 'came', 'moved')";
+/// All facts about the store.
+pub(super) const META_ALL: &str = "SELECT name, value FROM meta";
 /// Reads a fact about the store.
 pub(super) const META_READ: &str = "SELECT value FROM meta WHERE name = $1";
 
@@ -136,6 +145,12 @@ pub(super) const HEAD_MOVE: &str = "UPDATE history_head SET seq = $1, hash = $2 
 pub(super) const SCHEMA_VERSION: &str = "SELECT MAX(version) FROM schema_version";
 /// Notes a migration.
 pub(super) const SCHEMA_NOTE: &str = "INSERT INTO schema_version (version, name) VALUES ($1, $2)";
+/// Whether anything was ever done with a store: 0 for no.
+pub(super) const IS_USED: &str = "SELECT \
+    (SELECT COUNT(*) FROM rotation) + (SELECT COUNT(*) FROM credential) + (SELECT COUNT(*) FROM handoff) \
+    + (SELECT COUNT(*) FROM integration) + (SELECT COUNT(*) FROM acknowledgement) + (SELECT COUNT(*) FROM sign_in) \
+    + (SELECT COUNT(*) FROM outbox) + (SELECT COUNT(*) FROM sealed) + (SELECT COUNT(*) FROM mark) \
+    + (SELECT COUNT(*) FROM history) + (SELECT COUNT(*) FROM counter WHERE value > 0)";
 /// Where migrations are noted.
 pub(super) const SCHEMA_TABLE: &str =
     "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL)";
@@ -168,12 +183,15 @@ pub(super) const PG_LEASE_HOLDER: &str = "SELECT holder, since FROM lease WHERE 
 /// PostgreSQL alone: gives an epoch back: it is void from now on.
 pub(super) const PG_LEASE_GIVE: &str = "UPDATE lease SET epoch = epoch + 1, holder = NULL, since = NULL, \
     expires = NULL WHERE id = $1 AND epoch = $2";
-/// PostgreSQL alone: ends what a cancelled call may have begun.
-pub(super) const PG_ROLLBACK: &str = "ROLLBACK";
+/// PostgreSQL alone: ends what a cancelled call may have begun, and says whether the server takes no writes.
+pub(super) const PG_ROLLBACK: &str = "ROLLBACK; SELECT pg_is_in_recovery()";
 /// PostgreSQL alone: keeps the last link to this transaction.
 pub(super) const PG_HEAD_LOCK: &str = "SELECT seq FROM history_head WHERE id = 1 FOR UPDATE";
 /// PostgreSQL alone: one process at a time founds a store or changes its schema. The number is arbitrary.
 pub(super) const PG_FOUND_ALONE: &str = "SELECT pg_advisory_xact_lock(7310847365926277)";
+/// PostgreSQL alone: rows of TABLE that were copied have numbers; the next one goes on after them.
+pub(super) const PG_GO_ON: &str = "SELECT setval(pg_get_serial_sequence('TABLE', 'seq'), \
+    (SELECT COALESCE(MAX(seq), 0) + 1 FROM TABLE), false)";
 /// PostgreSQL alone: tables of the schema, and whether ours is one of them.
 pub(super) const PG_TABLES: &str = "SELECT COUNT(*), COUNT(CASE WHEN tablename = 'schema_version' THEN 1 END) \
     FROM pg_tables WHERE schemaname = current_schema()";

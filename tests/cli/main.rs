@@ -8,6 +8,8 @@ mod adopt;
 mod apply;
 mod bad_input;
 mod bad_places;
+#[path = "../support/campaign.rs"]
+mod campaign_ledger;
 mod certs;
 mod certs_bad;
 mod certs_convert;
@@ -26,6 +28,7 @@ mod issuers;
 mod json_form;
 mod limits;
 mod mails;
+mod moving;
 mod output;
 #[expect(dead_code, reason = "the store's own tests use the rest")]
 #[path = "../support/postgres.rs"]
@@ -33,6 +36,7 @@ mod pg;
 mod plans;
 mod quick_start;
 mod reading;
+mod recover;
 mod replicas;
 mod revoke;
 mod rotate;

@@ -68,7 +68,7 @@ impl Daemon {
 
     /// Status and body of a request.
     pub fn ask(&self, method: &str, path: &str) -> (u16, String) {
-        let started = self.lines().into_iter().find(|line| line["message"] == "started").unwrap();
+        let started = self.lines().into_iter().find(|line| line["listen"].is_string()).unwrap();
         let mut stream = TcpStream::connect(started["listen"].as_str().unwrap()).unwrap();
         stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
         let mut answer = String::new();

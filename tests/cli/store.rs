@@ -20,13 +20,13 @@ fn sql(store: &Path, statement: &str) {
 }
 
 /// A copy of a store at rest, its log emptied into it.
-fn aside(store: &Path, copy: &Path) {
+pub fn aside(store: &Path, copy: &Path) {
     sql(store, "PRAGMA wal_checkpoint(TRUNCATE)");
     std::fs::copy(store, copy).unwrap();
 }
 
 /// The copy in its place again; a log of what came after it would spoil it.
-fn put_back(copy: &Path, store: &Path) {
+pub fn put_back(copy: &Path, store: &Path) {
     for ending in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{ending}", store.display()));
     }

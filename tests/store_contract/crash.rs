@@ -69,7 +69,7 @@ async fn commit_for_ever(path: PathBuf) {
 }
 
 /// Which numbers are there; each must be there with all of its parts.
-pub async fn whole_commits(store: &Sqlite) -> Vec<u64> {
+pub async fn whole_commits(store: &dyn Store) -> Vec<u64> {
     let rotations = store.rotations(&IntegrationName::from("reapit-lead-imports")).await.unwrap();
     let there: Vec<u64> = rotations.iter().map(|rotation| rotation.id.0).collect();
     let credentials = store.credentials(None).await.unwrap();

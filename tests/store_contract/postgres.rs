@@ -34,7 +34,7 @@ impl Place {
         Self::default()
     }
 
-    fn on(database: pg::Database) -> Self {
+    pub fn on(database: pg::Database) -> Self {
         Self(OnceCell::new_with(Some(database)))
     }
 
@@ -42,7 +42,7 @@ impl Place {
         self.0.get_or_init(async || pg::shared().database().await).await
     }
 
-    async fn server(&self) -> Server {
+    pub async fn server(&self) -> Server {
         let password = Secret::from_text(format!("{}\n", pg::PASSWORD));
         Server::new(&self.database().await.url, Some(&password)).unwrap()
     }

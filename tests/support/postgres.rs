@@ -117,12 +117,39 @@ impl Server {
         self.start();
     }
 
+    /// Takes no writes from now on, or takes them again: as after a failover.
+    pub fn be_standby(&self, standby: bool) {
+        self.ctl(&["stop", "-m", "fast"]);
+        let signal = self.data().join("standby.signal");
+        if standby {
+            fs::write(&signal, "").unwrap();
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&signal));
+            }
+        } else {
+            fs::remove_file(&signal).unwrap();
+        }
+        self.start();
+    }
+
     /// A new database, as everkey names it.
     pub async fn database(&self) -> Database {
         use sqlx::ConnectOptions as _;
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
         let mut connection = self.at("postgres").options().connect().await.unwrap();
         let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        self.at(&name)
+    }
+
+    /// The same in a language that orders texts in its own way.
+    pub async fn database_in(&self, language: &str) -> Database {
+        use sqlx::ConnectOptions as _;
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        let mut connection = self.at("postgres").options().connect().await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!(
+            "CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE '{language}'"
+        ));
         sqlx::query(create).execute(&mut connection).await.unwrap();
         self.at(&name)
     }
@@ -169,6 +196,42 @@ impl Database {
     /// A bare connection's options, to look and to tamper.
     pub fn options(&self) -> sqlx::postgres::PgConnectOptions {
         self.url.parse::<sqlx::postgres::PgConnectOptions>().unwrap().password(PASSWORD)
+    }
+
+    /// The same by way of `port`, where a proxy listens.
+    pub fn by(&self, port: u16) -> Self {
+        let (head, tail) = self.url.split_once("127.0.0.1:").unwrap();
+        let (_, tail) = tail.split_once('/').unwrap();
+        Self { url: format!("{head}127.0.0.1:{port}/{tail}") }
+    }
+
+    /// Where the server itself listens.
+    pub fn port(&self) -> u16 {
+        let (_, tail) = self.url.split_once("127.0.0.1:").unwrap();
+        tail.split_once('/').unwrap().0.parse().unwrap()
+    }
+
+    /// As it was when it was made.
+    pub async fn empty(&self) {
+        self.tamper("DROP SCHEMA public CASCADE").await;
+        self.tamper("CREATE SCHEMA public").await;
+    }
+
+    /// The same with many.
+    pub async fn tamper_all(&self, statements: &str) {
+        use sqlx::ConnectOptions as _;
+        let mut connection = self.options().connect().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements.to_owned())).execute(&mut connection).await.unwrap();
+    }
+
+    /// What one statement says.
+    pub async fn ask<T>(&self, statement: &'static str) -> T
+    where
+        T: Send + Unpin + for<'a> sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        use sqlx::ConnectOptions as _;
+        let mut connection = self.options().connect().await.unwrap();
+        sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
     }
 
     /// Runs one statement behind the store's back.

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Subcommand;
 
+use super::ClaimArgs;
+use super::CopyArgs;
+
 /// `check`
 #[derive(Args, Debug)]
 pub struct CheckArgs {
@@ -75,6 +78,16 @@ pub enum StoreCommand {
         #[arg(long, env = "EVERKEY_FORCE")]
         force: bool,
     },
+    /// Move it to another database, compared row for row; the one before is out of use afterwards
+    #[command(
+        after_long_help = "Examples:\n  everkey store copy --to postgres://everkey@db.contoso.example/everkey --to-password-file store.password\n  everkey store copy --to sqlite:///var/lib/everkey/everkey.db -o json\n\nThe place must be a new file or an empty database. Stopped on its way, run it again: it begins anew or finishes."
+    )]
+    Copy(CopyArgs),
+    /// Say that this one is the live one: after pg_restore, or when the place it moved to is gone for good
+    #[command(
+        after_long_help = "Examples:\n  everkey store claim\n  everkey store claim --yes -o json\n\nNumbers given since it was saved are never given again."
+    )]
+    Claim(ClaimArgs),
     /// Seal every value under a new key, in one transaction
     #[command(
         after_long_help = "Examples:\n  everkey store reseal --new-key /etc/everkey/seal-2027.key\n  everkey store reseal --new-key new.key -o json\n\nThen name the new key in [seal] key_file. Backups made before open with the former key: keep it as long as them."

@@ -8,6 +8,7 @@ use super::Connection;
 use super::Handle;
 use super::history;
 use super::lease;
+use super::schema;
 use crate::model::AppRef;
 use crate::model::Entry;
 use crate::model::Rotation;
@@ -59,6 +60,8 @@ impl Handle {
     /// [`StoreError::Failed`].
     pub async fn note(&self, at: Timestamp, actor: &str, entry: &Entry) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        super::lock_head(&mut tx).await?;
+        schema::standing(&mut tx).await?.live()?;
         history::add(&mut tx, &self.seal, at, actor, entry, None, None).await?;
         tx.commit().await.map_err(fault::failed)
     }
@@ -103,11 +106,6 @@ impl Handle {
         // What was sealed under the former key still stands in the log.
         self.scrub().await;
         Ok(all.len())
-    }
-
-    /// Whether `key` is the one this store is sealed under.
-    pub fn is_sealed_under(&self, key: &SealKey) -> bool {
-        self.seal.id() == key.id()
     }
 }
 

@@ -42,95 +42,95 @@ impl Store for Handle {
     }
 
     async fn acquire(&self, holder: &str, now: Timestamp) -> Result<Fence, StoreError> {
-        lease::acquire(self, holder, now).await
+        super::call(|| lease::acquire(self, holder, now)).await
     }
 
     async fn release(&self, fence: Fence) -> Result<(), StoreError> {
-        lease::release(self, fence).await
+        super::call(|| lease::release(self, fence)).await
     }
 
     async fn lead(&self, holder: &str, now: Timestamp) -> Result<(), StoreError> {
-        lease::lead(self, holder, now).await
+        super::call(|| lease::lead(self, holder, now)).await
     }
 
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {
-        lease::check(self, fence).await
+        super::call(|| lease::check(self, fence)).await
     }
 
     async fn commit(&self, fence: Fence, commit: Commit) -> Result<(), StoreError> {
-        write::commit(self, fence, commit).await
+        super::call(|| write::commit(self, fence, &commit)).await
     }
 
     async fn preflight(&self, fence: Fence) -> Result<(), StoreError> {
-        write::preflight(self, fence).await
+        super::call(|| write::preflight(self, fence)).await
     }
 
     async fn next_rotation(&self, fence: Fence) -> Result<RotationId, StoreError> {
-        write::next(self, fence, "rotation").await.map(RotationId)
+        super::call(|| write::next(self, fence, "rotation")).await.map(RotationId)
     }
 
     async fn next_handoff(&self, fence: Fence) -> Result<u64, StoreError> {
-        write::next(self, fence, "handoff").await
+        super::call(|| write::next(self, fence, "handoff")).await
     }
 
     async fn unfinished(&self) -> Result<Vec<Rotation>, StoreError> {
-        read::all(self, "a rotation", sql::ROTATION_UNFINISHED).await
+        super::call(|| read::all(self, "a rotation", sql::ROTATION_UNFINISHED)).await
     }
 
     async fn rotations(&self, integration: &IntegrationName) -> Result<Vec<Rotation>, StoreError> {
-        read::of(self, "a rotation", sql::ROTATION_OF, Some(integration)).await
+        super::call(|| read::of(self, "a rotation", sql::ROTATION_OF, Some(integration))).await
     }
 
     async fn rotation(&self, id: RotationId) -> Result<Option<Rotation>, StoreError> {
-        read::rotation(self, id).await
+        super::call(|| read::rotation(self, id)).await
     }
 
     async fn credentials(&self, integration: Option<&IntegrationName>) -> Result<Vec<OwnCredential>, StoreError> {
-        read::of(self, "a credential", sql::CREDENTIAL_OF, integration).await
+        super::call(|| read::of(self, "a credential", sql::CREDENTIAL_OF, integration)).await
     }
 
     async fn integrations(&self) -> Result<Vec<IntegrationRecord>, StoreError> {
-        read::all(self, "an integration", sql::INTEGRATION_ALL).await
+        super::call(|| read::all(self, "an integration", sql::INTEGRATION_ALL)).await
     }
 
     async fn handoffs(&self) -> Result<Vec<Handoff>, StoreError> {
-        read::all(self, "a hand-off", sql::HANDOFF_ALL).await
+        super::call(|| read::all(self, "a hand-off", sql::HANDOFF_ALL)).await
     }
 
     async fn unseal(&self, id: &SealId, app: &AppRef) -> Result<Secret, StoreError> {
-        read::unseal(self, id, app).await
+        super::call(|| read::unseal(self, id, app)).await
     }
 
     async fn sign_ins(&self, key_id: &KeyId) -> Result<Vec<(Timestamp, Option<String>)>, StoreError> {
-        read::sign_ins(self, key_id).await
+        super::call(|| read::sign_ins(self, key_id)).await
     }
 
     async fn acknowledgements(&self) -> Result<Vec<Acknowledgement>, StoreError> {
-        read::all(self, "an acknowledgement", sql::ACKNOWLEDGEMENT_ALL).await
+        super::call(|| read::all(self, "an acknowledgement", sql::ACKNOWLEDGEMENT_ALL)).await
     }
 
     async fn outbox(&self) -> Result<Vec<Outgoing>, StoreError> {
-        outbox::list(self, sql::OUTBOX_ALL).await
+        super::call(|| outbox::list(self, sql::OUTBOX_ALL)).await
     }
 
     async fn unsent(&self) -> Result<Vec<Outgoing>, StoreError> {
-        outbox::list(self, sql::OUTBOX_UNSENT).await
+        super::call(|| outbox::list(self, sql::OUTBOX_UNSENT)).await
     }
 
     async fn mark_sent(&self, fence: Fence, key: &str, at: Timestamp) -> Result<(), StoreError> {
-        outbox::mark_sent(self, fence, key, at).await
+        super::call(|| outbox::mark_sent(self, fence, key, at)).await
     }
 
     async fn mark_failed(&self, fence: Fence, key: &str, why: &str) -> Result<(), StoreError> {
-        outbox::mark_failed(self, fence, key, why).await
+        super::call(|| outbox::mark_failed(self, fence, key, why)).await
     }
 
     async fn marks(&self, prefix: &str) -> Result<Vec<Mark>, StoreError> {
-        read::marks(self, prefix).await
+        super::call(|| read::marks(self, prefix)).await
     }
 
     async fn history(&self, integration: Option<&IntegrationName>) -> Result<Vec<Recorded>, StoreError> {
-        history::read(self, integration).await
+        super::call(|| history::read(self, integration)).await
     }
 
     async fn links(&self, first: u64, last: u64) -> Result<Vec<ChainLink>, StoreError> {
@@ -138,10 +138,10 @@ impl Store for Handle {
     }
 
     async fn verify_history(&self) -> Result<Option<u64>, StoreError> {
-        history::verify(self).await
+        super::call(|| history::verify(self)).await
     }
 
     async fn slots(&self) -> Result<Vec<(IntegrationName, SlotName)>, StoreError> {
-        read::slots(self).await
+        super::call(|| read::slots(self)).await
     }
 }

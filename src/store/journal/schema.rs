@@ -6,21 +6,30 @@
 
 use aws_lc_rs::rand;
 
+use super::Connection;
+use super::Handle;
 use super::MIGRATIONS;
 use super::Pool;
 use super::begin_founding;
 use super::is_foreign;
 use crate::ports::StoreError;
 use crate::store::fault;
+use crate::store::record;
 use crate::store::seal::SealKey;
 use crate::store::sql;
+use crate::store::standing::ARRIVING;
+use crate::store::standing::CAME;
+use crate::store::standing::MOVED;
+use crate::store::standing::Move;
+use crate::store::standing::Standing;
 
 /// Letters and digits of an instance name: 32 of them, none that is read as another.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const INSTANCE_CHARS: usize = 6;
 
-/// Brings the schema up to date, founds a new store, and checks that `seal` is its key. Returns the instance.
-pub(super) async fn found(pool: &Pool, seal: &SealKey) -> Result<String, StoreError> {
+/// Brings the schema up to date, founds a new store, and checks that `seal` is its key. Returns the instance and where
+/// the store stands.
+pub(super) async fn found(pool: &Pool, seal: &SealKey) -> Result<(String, Standing), StoreError> {
     while step(pool).await? {}
     let mut tx = begin_founding(pool).await?;
     let mut facts = Vec::new();
@@ -30,12 +39,47 @@ pub(super) async fn found(pool: &Pool, seal: &SealKey) -> Result<String, StoreEr
             sqlx::query_scalar(sql::META_READ).bind(name).fetch_one(&mut *tx).await.map_err(fault::failed)?;
         facts.push(fact);
     }
+    let standing = standing(&mut tx).await?;
     tx.commit().await.map_err(fault::failed)?;
     let [instance, key] = facts.try_into().map_err(|_| fault::damaged("meta", "facts are missing"))?;
     if key != seal.id() {
         return Err(another_key(seal.id(), &key));
     }
-    Ok(instance)
+    Ok((instance, standing))
+}
+
+/// Where the store stands.
+pub(super) async fn standing(connection: &mut Connection) -> Result<Standing, StoreError> {
+    let facts: Vec<(String, String)> =
+        sqlx::query_as(sql::META_ALL).fetch_all(connection).await.map_err(fault::failed)?;
+    let noted = |fact: &str| -> Result<Option<Move>, StoreError> {
+        let found = facts.iter().find(|(name, _)| name == fact);
+        found.map(|(_, value)| record::read("a move of the store", value)).transpose()
+    };
+    Ok(match (noted(MOVED)?, noted(ARRIVING)?) {
+        (Some(to), _) => Standing::Moved(to),
+        (None, Some(from)) => Standing::Arriving(from),
+        (None, None) => Standing::Live(noted(CAME)?),
+    })
+}
+
+/// Whether the store is still the one that `handle` opened: it may have been sealed anew since (values under the former
+/// key would be lost), be another one (a copy that was put into an empty database), or have moved.
+pub(super) async fn still_there(handle: &Handle) -> Result<(), StoreError> {
+    let mut connection = handle.pool.acquire().await.map_err(fault::failed)?;
+    let facts: Vec<(String, String)> =
+        sqlx::query_as(sql::META_ALL).fetch_all(&mut *connection).await.map_err(fault::failed)?;
+    let is = |fact: &str| facts.iter().find(|(name, _)| name == fact).map(|(_, value)| value.as_str());
+    let key = is("seal_key").unwrap_or_default();
+    if key != handle.seal.id() {
+        return Err(another_key(handle.seal.id(), key));
+    }
+    if is("instance") != Some(handle.instance.as_str()) {
+        return Err(StoreError::Failed(
+            "it is another store since it was opened: start the same command again".to_owned(),
+        ));
+    }
+    if handle.any_standing { Ok(()) } else { standing(&mut connection).await?.live() }
 }
 
 /// The error of a key that is not the store's.

@@ -22,7 +22,7 @@ use crate::store::sql;
 const PREFLIGHT_BYTES: usize = 64 * 1024;
 
 /// Writes all of `commit`, or nothing of it.
-pub(super) async fn commit(store: &Handle, fence: Fence, commit: Commit) -> Result<(), StoreError> {
+pub(super) async fn commit(store: &Handle, fence: Fence, commit: &Commit) -> Result<(), StoreError> {
     let destroys = !commit.destroy.is_empty();
     let mut tx = store.begin().await?;
     lease::count(&mut tx, fence).await?;
@@ -69,7 +69,7 @@ pub(super) async fn commit(store: &Handle, fence: Fence, commit: Commit) -> Resu
         };
         query.execute(&mut *tx).await.map_err(fault::failed)?;
     }
-    history::append(&mut tx, &store.seal, &commit).await?;
+    history::append(&mut tx, &store.seal, commit).await?;
     tx.commit().await.map_err(fault::failed)?;
     if destroys {
         store.scrub().await;

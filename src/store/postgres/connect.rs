@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::Connection as _;
 use sqlx::PgPool;
+use sqlx::Row as _;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::postgres::PgSslMode;
@@ -58,6 +59,7 @@ impl Server {
             ("client_min_messages", "error"),
             ("idle_in_transaction_session_timeout", "20s"),
             ("lock_timeout", "30s"),
+            ("statement_timeout", "30s"),
             ("tcp_keepalives_idle", "10"),
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
@@ -84,12 +86,13 @@ impl Server {
             .idle_timeout(None)
             .max_lifetime(None)
             // A BEGIN that was cancelled on its way leaves a transaction open that sqlx does not know of, and everything
-            // after it would never be committed. This round trip takes the place of sqlx's ping.
+            // after it would never be committed. This round trip takes the place of sqlx's ping. A server that has become
+            // a standby is left: the name may stand for another one by now.
             .test_before_acquire(false)
             .before_acquire(|connection, _| {
                 Box::pin(async move {
-                    sqlx::raw_sql(sql::PG_ROLLBACK).execute(connection).await?;
-                    Ok(true)
+                    let row = sqlx::raw_sql(sql::PG_ROLLBACK).fetch_one(connection).await?;
+                    Ok(!row.try_get::<bool, _>(0)?)
                 })
             })
             .connect_lazy_with(self.options.clone())

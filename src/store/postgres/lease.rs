@@ -114,6 +114,19 @@ impl Holds {
     }
 }
 
+/// A right to write that was taken, and that nobody knows of yet.
+struct Taken<'a> {
+    holds: &'a Holds,
+    epoch: i64,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.holds.forget(WRITE, self.epoch);
+        *self.holds.left() = Some(self.epoch);
+    }
+}
+
 /// Takes the right to write, and makes every earlier fence void.
 pub(super) async fn acquire(store: &Postgres, holder: &str, now: Timestamp) -> Result<Fence, StoreError> {
     // A daemon that was stopped for longer than its lease, and goes on, must not write in between another's cycles.
@@ -123,12 +136,13 @@ pub(super) async fn acquire(store: &Postgres, holder: &str, now: Timestamp) -> R
     let own = store.holds.left().unwrap_or(NONE);
     let epoch = take(store, WRITE, holder, now, own).await?;
     *store.holds.left() = None;
-    // The store may have been sealed anew since it was opened: values under the former key would be lost.
-    let key: String =
-        sqlx::query_scalar(sql::META_READ).bind("seal_key").fetch_one(&store.pool).await.map_err(fault::failed)?;
-    if key != store.seal.id() {
+    // Given up from here on (the server hangs), it is not renewed for ever, and the next try takes it as its own.
+    let taken = Taken { holds: &store.holds, epoch };
+    let there = schema::still_there(store).await;
+    std::mem::forget(taken);
+    if let Err(error) = there {
         release(store, Fence(record::unsigned("the epoch", epoch)?)).await?;
-        return Err(schema::another_key(store.seal.id(), &key));
+        return Err(error);
     }
     record::unsigned("the epoch", epoch).map(Fence)
 }
@@ -200,7 +214,7 @@ async fn renew_for_ever(pool: PgPool, row: i64, epoch: i64) {
     beat.tick().await;
     loop {
         beat.tick().await;
-        match renew(&pool, row, epoch).await {
+        match super::call(|| renew(&pool, row, epoch)).await {
             Ok(()) => {}
             Err(StoreError::Fenced) => return,
             Err(error) => tracing::debug!(%error, "the lease was not renewed; the next beat tries again"),

@@ -26,10 +26,14 @@ mod read;
 #[path = "../journal/schema.rs"]
 mod schema;
 #[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/transfer.rs"]
+mod transfer;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
 #[path = "../journal/write.rs"]
 mod write;
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::Postgres as Engine;
@@ -38,6 +42,8 @@ use sqlx::Transaction;
 use super::fault;
 use super::seal::SealKey;
 use super::sql;
+use super::standing::Standing;
+use super::tables::Table;
 use crate::ports::StoreError;
 
 pub use connect::Server;
@@ -56,6 +62,14 @@ const MIGRATIONS: &[(&str, &str)] = &[
 #[cfg(test)]
 const MIGRATIONS_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/postgres");
 
+/// How long one call may take: less than a lease.
+const ANSWER_WITHIN: Duration = Duration::from_secs(35);
+/// How often the server is asked that took nothing of a call.
+const TRIES: u32 = 5;
+
+/// How texts are ordered by their bytes, whatever the language of the database.
+const BY_BYTES: &str = "COLLATE \"C\"";
+
 /// As the server begins it, whatever its own default is.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 /// One state throughout.
@@ -72,6 +86,7 @@ pub struct Postgres {
     renewals: PgPool,
     seal: SealKey,
     instance: String,
+    any_standing: bool,
     server: Server,
     holds: lease::Holds,
 }
@@ -84,11 +99,26 @@ impl Postgres {
     /// not the key the store was founded with; [`StoreError::Failed`] when a newer everkey made its schema, the
     /// database is another program's, or the server does not keep what it acknowledges.
     pub async fn open(server: &Server, seal: SealKey) -> Result<Self, StoreError> {
+        let (store, standing) = Self::found(server, seal, false).await?;
+        standing.live()?;
+        Ok(store)
+    }
+
+    /// The same also for one that has moved, or for a copy that is not finished: for the store's care alone.
+    ///
+    /// # Errors
+    /// As [`Postgres::open`].
+    pub async fn open_any(server: &Server, seal: SealKey) -> Result<Self, StoreError> {
+        Ok(Self::found(server, seal, true).await?.0)
+    }
+
+    async fn found(server: &Server, seal: SealKey, any_standing: bool) -> Result<(Self, Standing), StoreError> {
         server.probe().await?;
         let pool = server.pool();
-        let instance = schema::found(&pool, &seal).await?;
+        let (instance, standing) = schema::found(&pool, &seal).await?;
         let (renewals, server) = (server.pool(), server.clone());
-        Ok(Self { pool, renewals, seal, instance, server, holds: lease::Holds::default() })
+        let holds = lease::Holds::default();
+        Ok((Self { pool, renewals, seal, instance, any_standing, server, holds }, standing))
     }
 
     /// Whether a store was founded in the database.
@@ -153,6 +183,26 @@ impl fmt::Debug for Postgres {
     }
 }
 
+/// One call of the port. What the server says it took nothing of is asked again; a server that does not answer is given
+/// up before the lease ends: what was being written is there as a whole or not at all, and whoever goes on takes the lease's
+/// row first, which waits until that is decided.
+async fn call<T, F: Future<Output = Result<T, StoreError>>>(asked: impl Fn() -> F) -> Result<T, StoreError> {
+    let trying = async {
+        for _ in 1..TRIES {
+            match asked().await {
+                Err(StoreError::Busy(why)) => {
+                    tracing::warn!(why, "the server took nothing of a call; it is asked again")
+                }
+                answer => return answer,
+            }
+        }
+        asked().await
+    };
+    tokio::time::timeout(ANSWER_WITHIN, trying).await.unwrap_or_else(|_| {
+        Err(StoreError::Unreachable(format!("the server has not answered for {} seconds", ANSWER_WITHIN.as_secs())))
+    })
+}
+
 /// A transaction in which schema and first facts are written, one process at a time.
 async fn begin_founding(pool: &Pool) -> Result<Transaction<'static, Engine>, StoreError> {
     let mut tx = pool.begin_with(BEGIN).await.map_err(fault::failed)?;
@@ -164,6 +214,11 @@ async fn begin_founding(pool: &Pool) -> Result<Transaction<'static, Engine>, Sto
 async fn is_foreign(tx: &mut Connection) -> Result<bool, StoreError> {
     let (tables, ours): (i64, i64) = sqlx::query_as(sql::PG_TABLES).fetch_one(tx).await.map_err(fault::failed)?;
     Ok(tables > 0 && ours == 0)
+}
+
+/// Rows that were copied have numbers of their own: the next one goes on after them.
+async fn go_on(tx: &mut Connection, table: &Table) -> Result<(), StoreError> {
+    sqlx::query(sqlx::AssertSqlSafe(table.go_on())).execute(tx).await.map(drop).map_err(fault::failed)
 }
 
 /// Keeps the end of the history to this transaction: a note takes no lease.

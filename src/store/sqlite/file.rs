@@ -6,11 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::Sqlite;
-use crate::model::Rotation;
+use super::transfer;
 use crate::ports::StoreError;
 use crate::store::fault;
 use crate::store::place;
-use crate::store::record;
 use crate::store::sql;
 
 impl Sqlite {
@@ -41,22 +40,11 @@ impl Sqlite {
         kept
     }
 
-    /// Makes a copy that was put in a store's place safe to go on from: numbers given since it was made are never
-    /// given again, so no tag of a lost rotation can be taken for one of the journal's.
+    /// Makes a copy that was put in a store's place safe to go on from.
     pub(in crate::store) async fn skip_numbers(&self, by: u32) -> Result<(), StoreError> {
-        let skip = sqlx::query(sql::COUNTERS_SKIP).bind(i64::from(by));
-        skip.execute(&self.pool).await.map_err(fault::failed)?;
-        let open: Vec<String> =
-            sqlx::query_scalar(sql::ROTATION_UNFINISHED).fetch_all(&self.pool).await.map_err(fault::failed)?;
-        for body in open {
-            let mut rotation: Rotation = record::read("a rotation", &body)?;
-            let known = rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
-            rotation.forgotten = known.max(rotation.forgotten).saturating_add(by);
-            let body = record::write("a rotation", &rotation)?;
-            let change = sqlx::query(sql::ROTATION_BODY).bind(body).bind(record::signed(rotation.id.0)?);
-            change.execute(&self.pool).await.map_err(fault::failed)?;
-        }
-        Ok(())
+        let mut tx = self.begin().await?;
+        transfer::skip_numbers(&mut tx, by).await?;
+        tx.commit().await.map_err(fault::failed)
     }
 
     /// Empties the log into the file and closes it.

@@ -28,12 +28,7 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
         .await
         .map_err(fault::failed)?;
     let epoch = record::unsigned("the epoch", epoch)?;
-    // The store may have been sealed anew since it was opened: values under the former key would be lost.
-    let key: String =
-        sqlx::query_scalar(sql::META_READ).bind("seal_key").fetch_one(&store.pool).await.map_err(fault::failed)?;
-    if key != store.seal.id() {
-        return Err(schema::another_key(store.seal.id(), &key));
-    }
+    schema::still_there(store).await?;
     store.hold.keep(epoch, held);
     // Whoever had it before may have been killed between destroying a value and emptying the log.
     store.scrub().await;

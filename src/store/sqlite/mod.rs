@@ -22,6 +22,9 @@ mod read;
 #[path = "../journal/schema.rs"]
 mod schema;
 #[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
+#[path = "../journal/transfer.rs"]
+mod transfer;
+#[expect(clippy::duplicate_mod, reason = "see `journal/port.rs`")]
 #[path = "../journal/write.rs"]
 mod write;
 
@@ -44,6 +47,7 @@ use super::hold::Hold;
 use super::place;
 use super::seal::SealKey;
 use super::sql;
+use super::tables::Table;
 use crate::ports::StoreError;
 
 // What `journal` is written against, here for SQLite.
@@ -60,6 +64,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
 #[cfg(test)]
 const MIGRATIONS_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
 
+/// How texts are ordered by their bytes: as they are anyway.
+const BY_BYTES: &str = "";
+
 /// Takes the write lock at once; a transaction that takes it later can fail in its middle.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
@@ -70,11 +77,13 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Whether a store that is not there is made, with its directory.
     pub create: bool,
+    /// Also one that has moved, or a copy that is not finished: for the store's care alone.
+    pub any_standing: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), create: true }
+        Self { busy_timeout: Duration::from_secs(5), create: true, any_standing: false }
     }
 }
 
@@ -87,6 +96,7 @@ pub struct Sqlite {
     seal: SealKey,
     path: PathBuf,
     instance: String,
+    any_standing: bool,
     hold: Hold,
     leader: Hold,
 }
@@ -123,9 +133,18 @@ impl Sqlite {
             .connect_with(connect)
             .await
             .map_err(fault::failed)?;
-        let instance = schema::found(&pool, &seal).await?;
+        let (instance, standing) = schema::found(&pool, &seal).await?;
+        let any_standing = options.any_standing;
+        if !any_standing {
+            standing.live()?;
+        }
         let [hold, leader] = Hold::ENDINGS.map(|ending| Hold::of(path, ending));
-        Ok(Self { pool, seal, path: path.to_owned(), instance, hold, leader })
+        Ok(Self { pool, seal, path: path.to_owned(), instance, any_standing, hold, leader })
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
     }
 
     /// The file it lives in; its log and its lock lie beside it, under the same name with an ending.
@@ -176,6 +195,11 @@ impl Sqlite {
     }
 }
 
+/// One call of the port: on a disk it ends, one way or the other.
+async fn call<T, F: Future<Output = Result<T, StoreError>>>(asked: impl Fn() -> F) -> Result<T, StoreError> {
+    asked().await
+}
+
 /// A transaction in which schema and first facts are written.
 async fn begin_founding(pool: &Pool) -> Result<Transaction<'static, Engine>, StoreError> {
     pool.begin_with(BEGIN).await.map_err(fault::failed)
@@ -185,6 +209,11 @@ async fn begin_founding(pool: &Pool) -> Result<Transaction<'static, Engine>, Sto
 async fn is_foreign(tx: &mut Connection) -> Result<bool, StoreError> {
     let (tables, ours): (i64, i64) = sqlx::query_as(sql::TABLES).fetch_one(tx).await.map_err(fault::failed)?;
     Ok(tables > 0 && ours == 0)
+}
+
+/// Nothing to do: the next number is the one after the last.
+async fn go_on(_: &mut Connection, _: &Table) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// The transaction has the write lock already.
@@ -211,6 +240,26 @@ mod tests {
 
     fn now() -> jiff::Timestamp {
         "2026-11-20T08:30:00Z".parse().unwrap()
+    }
+
+    /// A table or a column that a later schema adds must go along when a store moves.
+    #[tokio::test]
+    async fn every_column_goes_along_when_a_store_moves() {
+        let root = tempfile::tempdir().unwrap();
+        let store = store(&root).await;
+        let there: Vec<(String, String)> = sqlx::query_as(
+            "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' \
+             AND m.name NOT IN ('lease', 'preflight', 'schema_version') ORDER BY 1, 2",
+        )
+        .fetch_all(&store.pool)
+        .await
+        .unwrap();
+        let mut listed: Vec<(String, String)> = Vec::new();
+        for table in crate::store::tables::TABLES {
+            listed.extend(table.columns.iter().map(|(column, _)| (table.name.to_owned(), (*column).to_owned())));
+        }
+        listed.sort();
+        assert_eq!(listed, there);
     }
 
     fn large() -> Commit {
