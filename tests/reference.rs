@@ -55,9 +55,18 @@ fn escaped(text: &str) -> String {
 
 #[test]
 fn error_codes() {
-    let mut codes: Vec<(&str, &str, &str, &str)> =
-        [codes::CODES, everkey::cli::CERT_CODES, everkey::cli::FAULT_CODES, ISSUERS, PLACES, SIGNING, UPKEEP, WATCHING]
-            .concat();
+    let mut codes: Vec<(&str, &str, &str, &str)> = [
+        codes::CODES,
+        everkey::cli::CERT_CODES,
+        everkey::cli::FAULT_CODES,
+        everkey::run::emergencies::EMERGENCIES,
+        ISSUERS,
+        PLACES,
+        SIGNING,
+        UPKEEP,
+        WATCHING,
+    ]
+    .concat();
     codes.extend(policy::codes().iter().map(|code| (code.code, code.title, code.explanation, code.help)));
     codes.sort_unstable();
     let unique: BTreeSet<&str> = codes.iter().map(|(code, ..)| *code).collect();
