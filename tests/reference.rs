@@ -60,6 +60,7 @@ fn error_codes() {
         everkey::cli::CERT_CODES,
         everkey::cli::FAULT_CODES,
         everkey::cli::SIMULATE_CODES,
+        everkey::run::emergencies::EMERGENCIES,
         ISSUERS,
         PLACES,
         SIGNING,

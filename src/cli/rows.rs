@@ -176,7 +176,8 @@ fn row(
 }
 
 fn confirmed(r: &Rotation) -> String {
-    match r.old_end() {
+    // In an emergency the old one is gone, or goes at once.
+    match r.old_end().filter(|_| r.emergency.is_none()) {
         Some(end) => format!("confirmed, old one to {}", end.strftime("%-d %b")),
         None => "confirmed".to_owned(),
     }

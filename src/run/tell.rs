@@ -352,9 +352,8 @@ fn situation(
 /// A hand-off of an emergency waits: the old one is still there, or people are without access.
 fn urgent(r: &Rotation, handoffs: &[Handoff]) -> Option<(Situation, Option<Timestamp>)> {
     let emergency = r.emergency.as_ref()?;
-    let over = r.fresh.as_ref().is_none_or(|fresh| r.finished.is_some_and(|at| at >= fresh.end));
     let waiting: Vec<Handoff> = handoffs.iter().filter(|h| h.is_waiting()).cloned().collect();
-    let since = waiting.iter().map(|handoff| handoff.created).min().filter(|_| !over)?;
+    let since = waiting.iter().map(|handoff| handoff.created).min()?;
     let stopped = r.removals.iter().filter_map(|removal| removal.sent).min();
     Some((Situation::Urgent { handoffs: waiting, since, reason: emergency.reason.clone() }, stopped))
 }

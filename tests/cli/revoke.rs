@@ -185,7 +185,7 @@ fn a_person_is_waited_for_until_somebody_accepts_their_outage() {
     assert_eq!(world.credentials().len(), before.len() + 1, "the old one is still there");
     world.run(&["status"]).exits(0).says("EMERGENCY, awaiting hand-off");
     assert_ne!(waiting(&world, name), closed, "the hand-off of what it replaces is void");
-    world.run(&["handoff", "open", &closed]).fails(1, "H012", &[&closed]);
+    world.run(&["handoff", "open", &closed, "--reveal"]).fails(1, "H012", &[&closed]);
 
     let now = ["revoke", name, "--emergency", "--now", "--confirm", name, "-o", "json"];
     let document = world.run(&now).exits(0).json();
