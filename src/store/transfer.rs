@@ -229,6 +229,9 @@ async fn compared(from: &dyn Care, to: &dyn Care, resumed: bool) -> Result<Copie
     sound(&target, to)?;
     let mut rows = BTreeMap::new();
     let arriving = matches!(to.standing().await?, Standing::Arriving(_));
+    if arriving && source.head != target.head {
+        return Err(StoreError::Busy("something was noted in the store while it was copied".to_owned()));
+    }
     for table in TABLES {
         rows.insert(table.name, to.rows(table).await?);
         let (mut one, mut two) = (Reading::of(from, table), Reading::of(to, table));
