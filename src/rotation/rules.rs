@@ -22,6 +22,8 @@ pub enum Mutation {
     NoSweep,
     /// Sweep what the journal does not know: what others made.
     SweepForeign,
+    /// Sweep although the journal may be an older one.
+    SweepOlder,
 }
 
 /// The rules in force.

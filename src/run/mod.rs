@@ -19,6 +19,7 @@ pub mod issuers;
 mod limits;
 mod look;
 pub mod observe;
+mod older;
 pub mod people;
 pub mod places;
 pub mod progress;
