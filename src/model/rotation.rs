@@ -466,6 +466,11 @@ pub enum Event {
         /// The orphan's `keyId`.
         key_id: KeyId,
     },
+    /// Entra shows attempts that the journal never made: it is an older one than the one that made them.
+    AttemptsForgotten {
+        /// The greatest number seen.
+        up_to: u32,
+    },
     /// The private key is sealed (C1).
     KeySealed {
         /// Sealed values.

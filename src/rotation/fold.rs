@@ -50,6 +50,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
         Event::Failed { .. }
             | Event::AttemptSeen { .. }
             | Event::AttemptSwept { .. }
+            | Event::AttemptsForgotten { .. }
             | Event::AdoptionEnded { .. }
             | Event::CallAmbiguous { .. }
             | Event::ProbeRefused { .. }
@@ -100,6 +101,10 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::AttemptSeen { number, present } => attempt_seen(r, *number, *present, at),
         Event::AttemptSwept { number, .. } => {
             r.attempts.iter_mut().find(|attempt| attempt.number == *number)?.swept = true;
+            Some(())
+        }
+        Event::AttemptsForgotten { up_to } => {
+            r.forgotten = r.forgotten.max(*up_to);
             Some(())
         }
         Event::KeySealed { .. } => {

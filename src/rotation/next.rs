@@ -258,10 +258,12 @@ pub fn certificate_due(r: &Rotation) -> Option<Timestamp> {
     r.old_end()?.checked_sub(r.spec.overlap).ok()?.checked_sub(r.spec.retry_budget).ok()
 }
 
-/// The event that starts the next attempt. Dates are whole seconds.
+/// The event that starts the next attempt. Dates are whole seconds, by the clock that is behind: by a clock that is ahead
+/// the new one would not be valid yet.
 fn start(r: &Rotation, view: &View<'_>) -> Event {
     let number = r.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0).max(r.forgotten) + 1;
-    let now = Timestamp::from_second(view.clocks.local.as_second()).unwrap_or(view.clocks.local);
+    let now = view.clocks.far.map_or(view.clocks.local, |far| far.min(view.clocks.local));
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     Event::AttemptStarted {
         number,
         tag: tag::tag(view.instance, r.id, number),

@@ -7,8 +7,10 @@ use super::Mutation;
 use super::Rules;
 use super::tag;
 use crate::model::AppObserved;
+use crate::model::CredentialStatus;
 use crate::model::KeyId;
 use crate::model::Outcome;
+use crate::model::OwnCredential;
 use crate::model::Rotation;
 use crate::model::RotationId;
 
@@ -29,7 +31,7 @@ pub struct Orphan {
 ///
 /// An orphan carries a tag of this store's own `instance` whose attempt the journal knows as unknown or
 /// abandoned, or was saved under another `keyId`. A tag that the journal does not know is no orphan: it
-/// proves a rolled-back journal ([`is_rolled_back`]); an attempt from before a restore is none either.
+/// proves a rolled-back journal ([`beyond`]); an attempt from before a restore is none either.
 pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules: Rules) -> Vec<Orphan> {
     if rules.breaks(Mutation::NoSweep) {
         return Vec::new();
@@ -47,6 +49,9 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
             let tag = tag::parse(name?).filter(|tag| tag.instance == instance)?;
             let rotation = rotations.iter().find(|rotation| rotation.id == tag.rotation)?;
             let attempt = rotation.attempts.iter().find(|attempt| attempt.number == tag.attempt)?;
+            if rotations.iter().any(|rotation| rotation.spec.retain.contains(key_id)) {
+                return None;
+            }
             // A lost journal may have saved and delivered what this one knows as a lost answer.
             if attempt.number <= rotation.forgotten {
                 return None;
@@ -67,12 +72,46 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
         .collect()
 }
 
-/// Whether `app` shows a tag of this store's own instance that its journal does not know: the journal was
-/// rolled back, and nothing of this application may be removed until it is reconciled.
-pub fn is_rolled_back(instance: &str, newest: Option<RotationId>, app: &AppObserved) -> bool {
-    listed(app)
-        .filter_map(|(_, name, _)| tag::parse(name?))
-        .any(|tag| tag.instance == instance && newest.is_none_or(|newest| tag.rotation > newest))
+/// What the journal's counters know nothing of, and Entra shows: the journal was rolled back.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Beyond {
+    /// The greatest rotation beyond the newest one.
+    pub rotation: Option<RotationId>,
+    /// Rotations of the journal with an attempt beyond their last one, and its number.
+    pub attempts: Vec<(RotationId, u32)>,
+}
+
+/// The tags of this store's own `instance` on `app` that are greater than the journal's counters; `newest` is the last
+/// rotation it knows of, or knows to have been forgotten.
+pub fn beyond(instance: &str, newest: Option<RotationId>, rotations: &[Rotation], app: &AppObserved) -> Beyond {
+    let mut beyond = Beyond::default();
+    let tags = listed(app).filter_map(|(_, name, _)| tag::parse(name?));
+    for tag in tags.filter(|tag| tag.instance == instance) {
+        if newest.is_none_or(|newest| tag.rotation > newest) {
+            beyond.rotation = beyond.rotation.max(Some(tag.rotation));
+        } else if let Some(rotation) = rotations.iter().find(|rotation| rotation.id == tag.rotation) {
+            let last =
+                rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0).max(rotation.forgotten);
+            if tag.attempt > last {
+                beyond.attempts.retain(|(id, number)| *id != tag.rotation || *number > tag.attempt);
+                if !beyond.attempts.iter().any(|(id, _)| *id == tag.rotation) {
+                    beyond.attempts.push((tag.rotation, tag.attempt));
+                }
+            }
+        }
+    }
+    beyond
+}
+
+/// The credentials of `own` that consumers are meant to use, and `app` does not show. A journal whose current credential is
+/// gone may be an older one, which does not know what replaced it.
+pub fn current_gone<'a>(own: &'a [OwnCredential], app: &'a AppObserved) -> impl Iterator<Item = &'a OwnCredential> {
+    let shown = |own: &OwnCredential| {
+        listed(app).any(|(key_id, _, _)| *key_id == own.key_id)
+            || app.certificates.iter().any(|entry| own.thumbprint.is_some() && entry.thumbprint == own.thumbprint)
+    };
+    own.iter()
+        .filter(move |own| own.status == CredentialStatus::Current && own.app.object_id == app.object_id && !shown(own))
 }
 
 fn is_recorded(rotation: &Rotation, key_id: &KeyId) -> bool {

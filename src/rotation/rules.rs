@@ -28,6 +28,8 @@ pub enum Mutation {
     EmergencyBeforeDelivery,
     /// In an emergency, remove the old one although a write of it may still land in a sink that cannot compare.
     EmergencyWithoutDrain,
+    /// Sweep although the journal may be an older one.
+    SweepOlder,
 }
 
 /// The rules in force.

@@ -51,7 +51,7 @@ impl Engine {
         };
         match written {
             Ok(fingerprint) => {
-                let delivery = Delivery { sink: id.clone(), at: self.now(), proof: Proof::ReadBack(fingerprint) };
+                let delivery = Delivery { sink: id.clone(), at: self.later(), proof: Proof::ReadBack(fingerprint) };
                 self.commit(r, &Event::Delivered { delivery }, self.blank()).await?;
                 Ok(None)
             }

@@ -125,6 +125,12 @@ impl Engine {
         Clocks { local, far: self.far.now(local) }
     }
 
+    /// The later of the two clocks: what is counted from now on must not have begun earlier by either.
+    pub(super) fn later(&self) -> Timestamp {
+        let clocks = self.clocks();
+        clocks.far.map_or(clocks.local, |far| far.max(clocks.local))
+    }
+
     fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }

@@ -21,6 +21,7 @@ pub mod issuers;
 mod limits;
 mod look;
 pub mod observe;
+mod older;
 pub mod pack;
 mod pack_text;
 pub mod people;

@@ -45,7 +45,7 @@ impl Engine {
     /// S3 for a person: sealed, and the first mail journalled, in one transaction.
     pub(super) async fn seal_handoff(&self, r: &Rotation, fresh: &Fresh, sink: &SinkId, spec: &HandoffSpec) -> Acted {
         let handoff = self.new_handoff(r, fresh, sink, spec).await?;
-        let delivery = Delivery { sink: sink.clone(), at: self.now(), proof: Proof::Sealed(handoff.id.clone()) };
+        let delivery = Delivery { sink: sink.clone(), at: self.later(), proof: Proof::Sealed(handoff.id.clone()) };
         let mut commit = self.blank();
         commit.notices.extend(self.handoff_ready(r, &handoff));
         commit.handoffs.push(handoff);
@@ -207,7 +207,7 @@ impl Engine {
                 let confirmation = Confirmation {
                     sink: Some(handoff.sink.clone()),
                     handoff: Some(id.clone()),
-                    at: now,
+                    at: self.later(),
                     evidence: format!("{by} says that {} uses it ({id})", handoff.recipient_name),
                 };
                 self.commit(&r, &Event::EvidenceSeen { confirmation }, commit).await?;
@@ -273,7 +273,7 @@ impl Engine {
         commit.handoffs = vec![old.clone(), new.clone()];
         commit.notices.extend(self.handoff_ready(&r, &new));
         if matches!(r.state, State::Verified | State::Delivered | State::Confirmed) {
-            let delivery = Delivery { sink: old.sink.clone(), at: now, proof: Proof::Sealed(new.id.clone()) };
+            let delivery = Delivery { sink: old.sink.clone(), at: self.later(), proof: Proof::Sealed(new.id.clone()) };
             let event = Event::ReceiptVoided { handoff: id.clone(), delivery };
             self.commit(&r, &event, commit).await?;
         } else {

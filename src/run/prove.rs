@@ -110,7 +110,7 @@ impl Engine {
                     let confirmation = crate::model::Confirmation {
                         sink: Some(sink),
                         handoff: None,
-                        at: self.now(),
+                        at: self.later(),
                         evidence: "token with what the sink holds".into(),
                     };
                     r = self.commit(&r, &Event::EvidenceSeen { confirmation }, commit).await?;

@@ -45,7 +45,7 @@ impl Engine {
             let confirmation = Confirmation {
                 sink: Some(sink.id.clone()),
                 handoff: handoff.map(|handoff| handoff.id.clone()),
-                at: self.now(),
+                at: self.later(),
                 evidence: "sign-in report: the new key is used, the old one is quiet".into(),
             };
             r = self.commit(&r, &Event::EvidenceSeen { confirmation }, commit).await?;

@@ -5,6 +5,7 @@ use crate::model::AppObserved;
 use crate::model::AppRef;
 use crate::model::CredentialStatus;
 use crate::model::Event;
+use crate::model::IntegrationName;
 use crate::model::Outcome;
 use crate::model::Rotation;
 use crate::plan::Observed;
@@ -25,27 +26,28 @@ impl Engine {
             let Some(seen) = observed.integrations.get(&policy.name) else { continue };
             let (Some(record), Some(app)) = (&seen.record, &seen.app) else { continue };
             let rotations = self.ports.store.rotations(&policy.name).await?;
-            if !rotations.is_empty() {
-                self.sweep_app(&record.app, app, &rotations).await?;
-            }
+            self.sweep_app(&policy.name, &record.app, app, &rotations).await?;
         }
         Ok(())
     }
 
-    async fn sweep_app(&self, app: &AppRef, seen: &AppObserved, rotations: &[Rotation]) -> Result<(), RunError> {
+    async fn sweep_app(
+        &self,
+        name: &IntegrationName,
+        app: &AppRef,
+        seen: &AppObserved,
+        rotations: &[Rotation],
+    ) -> Result<(), RunError> {
+        if self.is_rolled_back(name, seen, rotations).await? {
+            return Ok(());
+        }
         let instance = self.ports.store.instance();
-        let newest = rotations.iter().map(|r| r.id).max();
-        let last_known = self.ports.store.unfinished().await?.iter().map(|r| r.id).max().max(newest);
-        if orphan::is_rolled_back(&instance, last_known, seen) {
-            let text =
-                "a tag of this store that its journal does not know: restored or rolled back; nothing is removed";
-            if let Some(rotation) = rotations.last() {
-                self.note(&rotation.integration, "sweep", text).await?;
-            }
+        let orphans = orphan::orphans(&instance, rotations, seen, self.options.rules);
+        if orphans.is_empty() || self.may_be_older(name, seen, rotations, &orphans).await? {
             return Ok(());
         }
         let adopted = adoption::on(self.ports.store.as_ref(), &app.object_id).await?;
-        for orphan in orphan::orphans(&instance, rotations, seen, self.options.rules) {
+        for orphan in orphans {
             // A name that looks like ours is no ownership: what a person adopted is in use.
             if adopted.iter().any(|adoption| adoption.key_id == orphan.key_id) {
                 continue;
@@ -96,7 +98,7 @@ impl Engine {
             Err(error) => return self.fail(r, explain::problem(&error, "read the application"), false).await,
         };
         let rotations = self.ports.store.rotations(&r.integration).await?;
-        self.sweep_app(&r.app, &app, &rotations).await?;
+        self.sweep_app(&r.integration, &r.app, &app, &rotations).await?;
         let Some(mut r) = self.ports.store.rotation(r.id).await? else { return Ok(None) };
         for removal in r.removals.clone() {
             if removal.sent.is_none() || removal.is_settled(crate::rotation::numbers::SETTLE) {

@@ -41,6 +41,11 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::AttemptSeen { number, present: true } => format!("sweep: attempt {number} shows in Entra"),
         Event::AttemptSeen { number, present: false } => format!("sweep: attempt {number} does not show in Entra"),
         Event::AttemptSwept { number, key_id } => format!("sweep: orphan {key_id} of attempt {number} removed"),
+        Event::AttemptsForgotten { up_to } => {
+            format!(
+                "sweep: attempts up to {up_to} are in Entra and not in the journal: it is an older one; they are left alone"
+            )
+        }
         Event::KeySealed { .. } => "stage: private key made and sealed".to_owned(),
         Event::CertificateMade { fresh } => format!("stage: certificate {} made, to {}", name(after), day(fresh.end)),
         Event::Requested { .. } => "stage: certificate request made".to_owned(),

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::campaign::ROTATIONS_PER_WORLD;
 use crate::campaign::issued;
+use crate::campaign_ledger::Part;
 use crate::faults::settle;
 use crate::kinds::Kind;
 use crate::lab::Lab;
@@ -28,6 +29,14 @@ async fn failing(world: &World, point: usize, wanted: usize) -> Vec<String> {
     passed
 }
 
+fn close(kind: Kind, what: &str, failed: usize) {
+    let promise = format!("{what}, {kind:?}: the journal fails at each of its writes, before it and after it");
+    let mut part = Part::new(format!("journal-{}-{}", kind.name(), what.replace(' ', "-")), promise);
+    part.count("failures", failed);
+    part.count("violations", 0);
+    part.done();
+}
+
 async fn first_issuance(kind: Kind) {
     let lab = Lab::start().await;
     let mut failed = 0;
@@ -47,6 +56,7 @@ async fn first_issuance(kind: Kind) {
         }
     }
     assert!(failed > 20, "{kind:?}: {failed} failures of the journal");
+    close(kind, "first issuance", failed);
 }
 
 #[tokio::test]
@@ -80,4 +90,5 @@ async fn rotation_of_a_certificate_survives_a_failing_journal() {
         world.jump(world.clock.now() + SignedDuration::from_hours(3));
     }
     assert!(failed > 40, "{failed} failures of the journal");
+    close(Kind::AddKey, "rotation", failed);
 }

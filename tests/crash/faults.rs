@@ -9,6 +9,8 @@ use everkey::rotation::Rules;
 use jiff::SignedDuration;
 
 use crate::campaign::issued;
+use crate::campaign_ledger;
+use crate::campaign_ledger::Part;
 use crate::kinds::Kind;
 use crate::lab::Lab;
 use crate::world::Ended;
@@ -77,6 +79,12 @@ async fn rotations(kind: Kind, calls: &[Call<'_>]) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let promise = format!("{kind:?}: a call fails, once or twice, in each of {} ways", effects().len());
+    let name = format!("faults-{}-{}", kind.name(), calls[0].1.trim_matches('/'));
+    let mut part = Part::new(name.replace('/', "-"), promise);
+    part.count("rotations", calls.len() * effects().len() * 2);
+    part.count("violations", 0);
+    part.done();
 }
 
 #[tokio::test]
@@ -153,7 +161,8 @@ async fn storm(kind: Kind, calls: &[Call<'_>], seed: u64) {
     let mut dice = Dice(seed);
     let mut world = issued(&lab, kind).await;
     let mut done = 1;
-    for case in 0..60 {
+    let cases = campaign_ledger::depth(60, 600);
+    for case in 0..cases {
         let mut story = Vec::new();
         for _ in 0..=dice.below(2) {
             let (call, effect) = (calls[dice.below(calls.len())], effects().swap_remove(dice.below(9)));
@@ -177,6 +186,13 @@ async fn storm(kind: Kind, calls: &[Call<'_>], seed: u64) {
             done = 1;
         }
     }
+    let mut part = Part::new(
+        format!("storms-{}", kind.name()),
+        format!("{kind:?}: seeded storms of one to three failing calls and one to three crashes"),
+    );
+    part.count("storms", cases);
+    part.count("violations", 0);
+    part.done();
 }
 
 #[tokio::test]

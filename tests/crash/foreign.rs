@@ -60,15 +60,19 @@ pub fn seed(emulator: &Emulator, app: &AppRef) -> BTreeMap<String, Listed> {
             start_date_time: None,
         };
         directory.add_password(id, new, now).unwrap();
-        let made = Tool.self_signed(&pooled_key(), "CN=somebody else", now, end).unwrap();
-        let entry = KeyEntry {
-            display_name: Some("CN=somebody else".to_owned()),
-            key: Some(BASE64_STANDARD.encode(made.der)),
-            kind: Some("AsymmetricX509Cert".to_owned()),
-            usage: Some("Verify".to_owned()),
-            ..KeyEntry::default()
-        };
-        directory.add_key(id, &entry, now).unwrap();
+        directory.add_key(id, &certificate(now), now).unwrap();
     });
     listed(emulator, app).into_iter().filter(|(key_id, _)| !before.contains_key(key_id)).collect()
+}
+
+/// A certificate of somebody else, from now on.
+pub fn certificate(now: Timestamp) -> KeyEntry {
+    let made = Tool.self_signed(&pooled_key(), "CN=somebody else", now, now + LIVES).unwrap();
+    KeyEntry {
+        display_name: Some("CN=somebody else".to_owned()),
+        key: Some(BASE64_STANDARD.encode(made.der)),
+        kind: Some("AsymmetricX509Cert".to_owned()),
+        usage: Some("Verify".to_owned()),
+        ..KeyEntry::default()
+    }
 }

@@ -45,7 +45,12 @@ impl Lab {
 
     /// One that tells whoever asks that its clock runs this much faster; a test moves it accordingly.
     pub async fn running(rate: u32) -> Arc<Self> {
-        let clock = ManualClock::new(START.parse().unwrap());
+        Self::starting(START, rate).await
+    }
+
+    /// One whose time begins at this instant.
+    pub async fn starting(at: &str, rate: u32) -> Arc<Self> {
+        let clock = ManualClock::new(at.parse().unwrap());
         let mut options = Options::new(Arc::new(clock.clone()));
         options.manual_clock = true;
         options.clock_rate = rate;

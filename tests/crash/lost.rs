@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::campaign::issued;
+use crate::campaign_ledger::Part;
 use crate::faults::settle;
 use crate::foreign;
 use crate::foreign::Listed;
@@ -95,4 +96,8 @@ async fn removals_have_a_daily_cap() {
     let most = sent.iter().map(|start| sent.iter().filter(|at| **at >= *start && **at < *start + day).count()).max();
     assert_eq!(most, Some(10), "{sent:?}");
     assert_eq!(world.verdict().await, Vec::<String>::new());
+    let mut part = Part::new("cap-removals", "sixteen rotations one upon the other: at most ten removals in 24 hours");
+    part.count("removals", sent.len());
+    part.count("of them in the busiest 24 hours", most.unwrap_or_default());
+    part.done();
 }

@@ -2,11 +2,13 @@
 //! the process is killed at every boundary, calls fail in every way, rules are broken on purpose. Whatever
 //! happens, nobody loses access, no secret is lost, no orphan stays, nobody else's credential is touched.
 
+mod admins;
 mod adopted;
 mod breaker;
 mod campaign;
 #[path = "../support/campaign.rs"]
 mod campaign_ledger;
+mod clocks;
 mod doubles;
 mod drilled;
 mod emergency;
@@ -28,6 +30,8 @@ mod quirks;
 mod real;
 mod real_failing;
 mod real_killed;
+mod restored;
+mod retained;
 mod sandboxed;
 mod sealed;
 mod stops;

@@ -87,11 +87,16 @@ pub struct Outside {
     lab: Arc<Lab>,
     sinks: PathBuf,
     seen: Mutex<Seen>,
+    /// Somebody who acts at these instants; it is told which they are.
+    actor: Mutex<Option<Actor>>,
 }
+
+/// Does something at an instant of this name.
+pub type Actor = Box<dyn FnMut(&str) + Send>;
 
 impl Outside {
     pub fn new(lab: Arc<Lab>, kind: Kind, sinks: PathBuf) -> Arc<Self> {
-        Arc::new(Self { kind, lab, sinks, seen: Mutex::default() })
+        Arc::new(Self { kind, lab, sinks, seen: Mutex::default(), actor: Mutex::default() })
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -128,8 +133,16 @@ impl Outside {
         take(&mut self.seen(), Shown::Secret(value.duplicate()), value.fingerprint(), now);
     }
 
+    /// From now on this one acts at every instant looked at.
+    pub fn joins(&self, actor: Option<Actor>) {
+        *self.actor.lock().unwrap() = actor;
+    }
+
     /// The consumer reads its sink and signs in with everything it may hold now.
     pub fn look(&self, at: &str) {
+        if let Some(actor) = self.actor.lock().unwrap().as_mut() {
+            actor(at);
+        }
         let mut seen = self.seen();
         let Some(app) = seen.app.clone() else { return };
         seen.looks += 1;

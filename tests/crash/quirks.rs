@@ -5,6 +5,7 @@ use everkey::emulator::Quirks;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
 
+use crate::campaign_ledger::Part;
 use crate::faults::settle;
 use crate::kinds::Kind;
 use crate::lab::Lab;
@@ -51,6 +52,16 @@ async fn holds(kind: Kind) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    let mut part = Part::new(
+        format!("quirks-{}", kind.name()),
+        format!(
+            "{kind:?}: rotations while reads and sign-ins lag and flap, and Graph does what its documents leave open"
+        ),
+    );
+    part.count("services that misbehave in their own way", quirks().len());
+    part.count("rotations", quirks().len() * 3);
+    part.count("violations", 0);
+    part.done();
 }
 
 /// Sign-ins lag so long that a whole proof window passes: the attempt is given up and swept, the next one lives.

@@ -21,7 +21,11 @@ mod kinds;
 #[path = "../crash/lab.rs"]
 mod lab;
 #[path = "../crash/outside.rs"]
+#[expect(dead_code, reason = "nobody else acts here")]
 mod outside;
+#[path = "../support/postgres.rs"]
+#[expect(dead_code, reason = "the journal is in a file here")]
+mod pg;
 #[path = "../crash/ports.rs"]
 mod ports;
 #[expect(dead_code, reason = "the campaign of crashes asks more")]

@@ -85,6 +85,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::AttemptUnknown, to(&[Intent], Unknown)),
         (Event::AttemptSeen { number: 1, present: false }, stay(&tried)),
         (Event::AttemptSwept { number: 1, key_id: "x".into() }, stay(&tried)),
+        (Event::AttemptsForgotten { up_to: 2 }, anywhere.clone()),
         (Event::KeySealed { seals: Vec::new() }, to(&[Ready], Keyed)),
         (Event::Requested { request: "CSR".into() }, stay(&[Keyed])),
         (Event::CertificateMade { fresh: fresh() }, to(&[Keyed], Certified)),

@@ -4,7 +4,8 @@ use super::sample::*;
 use crate::model::*;
 use crate::rotation::Mutation;
 use crate::rotation::Rules;
-use crate::rotation::orphan::is_rolled_back;
+use crate::rotation::orphan::beyond;
+use crate::rotation::orphan::current_gone;
 use crate::rotation::orphan::orphans;
 use crate::rotation::tag;
 
@@ -60,6 +61,16 @@ fn what_others_made_stays_whatever_its_name() {
 }
 
 #[test]
+fn what_is_to_be_kept_is_not_swept() {
+    let app = shows(vec![secret("stray", ours(7, 1)), secret("kept", ours(7, 1))]);
+    let mut r = attached();
+    r.attempts[0].outcome = Outcome::Unknown;
+    r.spec.retain = vec!["kept".into()];
+    let found = orphans(INSTANCE, &[r], &app, Rules::default());
+    assert_eq!(found.iter().map(|orphan| orphan.key_id.as_str()).collect::<Vec<_>>(), ["stray"]);
+}
+
+#[test]
 fn after_a_restore_what_the_lost_journal_may_have_delivered_stays() {
     let app = shows(vec![secret("in-use", ours(7, 1)), secret("stray", ours(7, 1001))]);
     let mut r = attached();
@@ -85,8 +96,34 @@ fn each_broken_rule_sweeps_too_much_or_nothing() {
 #[test]
 fn a_tag_beyond_the_journal_proves_that_it_was_rolled_back() {
     let app = shows(vec![secret("x", ours(8, 1))]);
-    assert!(is_rolled_back(INSTANCE, Some(RotationId(7)), &app));
-    assert!(is_rolled_back(INSTANCE, None, &app));
-    assert!(!is_rolled_back(INSTANCE, Some(RotationId(8)), &app));
-    assert!(!is_rolled_back("zzzzzz", Some(RotationId(7)), &app));
+    let rotation = |instance, newest| beyond(instance, newest, &[], &app).rotation;
+    assert_eq!(rotation(INSTANCE, Some(RotationId(7))), Some(RotationId(8)));
+    assert_eq!(rotation(INSTANCE, None), Some(RotationId(8)));
+    assert_eq!(rotation(INSTANCE, Some(RotationId(8))), None);
+    assert_eq!(rotation("zzzzzz", Some(RotationId(7))), None);
+}
+
+#[test]
+fn an_attempt_beyond_the_last_one_proves_the_same() {
+    let app = shows(vec![secret("x", ours(7, 2)), secret("y", ours(7, 4)), secret("z", ours(7, 3))]);
+    let mut r = attached();
+    let attempts = |r: &Rotation| beyond(INSTANCE, Some(r.id), std::slice::from_ref(r), &app).attempts;
+    assert_eq!(attempts(&r), [(r.id, 4)]);
+    r.forgotten = 3;
+    assert_eq!(attempts(&r), [(r.id, 4)]);
+    r.forgotten = 4;
+    assert_eq!(attempts(&r), []);
+}
+
+#[test]
+fn a_current_credential_that_is_gone_shows() {
+    let own = |key_id: &str, status| {
+        let credential = own(key_id, "");
+        let app = AppRef { object_id: "o".into(), ..credential.app.clone() };
+        OwnCredential { thumbprint: None, status, app, ..credential }
+    };
+    let app = shows(vec![secret("here", None)]);
+    let all = [own("here", CredentialStatus::Current), own("gone", CredentialStatus::Old)];
+    assert_eq!(current_gone(&all, &app).count(), 0);
+    assert_eq!(current_gone(&[own("gone", CredentialStatus::Current)], &app).count(), 1);
 }

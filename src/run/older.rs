@@ -1,0 +1,125 @@
+//! An older journal in the place of the store, and no word of it (a snapshot of the machine, a tool of the database server,
+//! `cp`): what Entra shows beyond its counters is in use. It is left alone for ever, and its numbers are not given again.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use crate::model::AppObserved;
+use crate::model::Event;
+use crate::model::IntegrationName;
+use crate::model::OwnCredential;
+use crate::model::Proof;
+use crate::model::Rotation;
+use crate::model::RotationId;
+use crate::model::State;
+use crate::ports::Mark;
+use crate::rotation::Mutation;
+use crate::rotation::orphan;
+use crate::rotation::orphan::Beyond;
+use crate::rotation::orphan::Orphan;
+use crate::run::engine::Engine;
+use crate::run::provision::entry;
+use crate::run::setup::RunError;
+
+/// Records of the rotations that an application shows and the journal has forgotten.
+const MARKS: &str = "beyond/";
+
+/// More numbers were never given between two backups that anybody would restore; a greater one is somebody's joke, and
+/// only stops the sweep.
+const MOST_SKIPPED: u64 = 1000;
+
+/// A credential that was made longer ago than this is missing from no stale read.
+const LONG_CURRENT: SignedDuration = SignedDuration::from_hours(2);
+
+impl Engine {
+    /// Whether `seen` shows what the journal's counters know nothing of. Then the counters are moved beyond it, so that what
+    /// comes next cannot be taken for what is there; nothing is swept in this look.
+    pub(super) async fn is_rolled_back(
+        &self,
+        name: &IntegrationName,
+        seen: &AppObserved,
+        rotations: &[Rotation],
+    ) -> Result<bool, RunError> {
+        let store = self.ports.store.as_ref();
+        let mark = format!("{MARKS}{}", seen.object_id);
+        let marks = store.marks(&mark).await?;
+        let forgotten = marks.iter().filter_map(|mark| mark.body.as_deref()?.parse().ok()).map(RotationId).max();
+        let unfinished = store.unfinished().await?.iter().map(|r| r.id).max();
+        let newest = rotations.iter().map(|r| r.id).max().max(unfinished).max(forgotten);
+        let beyond = orphan::beyond(&store.instance(), newest, rotations, seen);
+        if beyond == Beyond::default() {
+            return Ok(false);
+        }
+        for (id, up_to) in beyond.attempts {
+            let Some(rotation) = rotations.iter().find(|r| r.id == id) else { continue };
+            let last =
+                rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0).max(rotation.forgotten);
+            if u64::from(up_to - last) <= MOST_SKIPPED {
+                self.commit(rotation, &Event::AttemptsForgotten { up_to }, self.blank()).await?;
+            }
+        }
+        let Some(RotationId(last)) = beyond.rotation else { return Ok(true) };
+        let known = newest.map_or(0, |newest| newest.0);
+        let text = "a tag of this store that its journal does not know: restored or rolled back; nothing is removed";
+        let mut commit = self.blank();
+        commit.entries.push(entry(name, "sweep", text));
+        if last - known <= MOST_SKIPPED {
+            while store.next_rotation(self.fence).await?.0 < last {}
+            commit.marks.push(Mark { name: mark, body: Some(last.to_string()) });
+        }
+        store.commit(self.fence, commit).await?;
+        Ok(true)
+    }
+
+    /// Whether the journal may be an older one although its counters say nothing (a copy taken between an intent and its
+    /// answer): its current credential is gone, or a sink shows what it never delivered. Then what looks like an orphan may
+    /// be what is in use: it is left alone, for ever where there is no other explanation.
+    pub(super) async fn may_be_older(
+        &self,
+        name: &IntegrationName,
+        seen: &AppObserved,
+        rotations: &[Rotation],
+        orphans: &[Orphan],
+    ) -> Result<bool, RunError> {
+        if self.options.rules.breaks(Mutation::SweepOlder) {
+            return Ok(false);
+        }
+        // A sink that is being written shows what is not recorded yet.
+        if rotations.iter().any(|r| r.state == State::Verified) {
+            return Ok(true);
+        }
+        let own = self.ports.store.credentials(Some(name)).await?;
+        let now = self.now();
+        let settled = |own: &OwnCredential| now.duration_since(own.start) > LONG_CURRENT;
+        let gone: Vec<&OwnCredential> = orphan::current_gone(&own, seen).collect();
+        let is_older = gone.iter().any(|own| settled(own))
+            || match self.shows_another(rotations).await {
+                Some(another) => another,
+                None => return Ok(true),
+            };
+        if is_older {
+            for orphan in orphans {
+                let Some(rotation) = self.ports.store.rotation(orphan.rotation).await? else { continue };
+                if rotation.forgotten < orphan.attempt {
+                    let event = Event::AttemptsForgotten { up_to: orphan.attempt };
+                    self.commit(&rotation, &event, self.blank()).await?;
+                }
+            }
+        }
+        Ok(is_older || !gone.is_empty())
+    }
+
+    /// Whether a sink shows something else than was delivered to it last; `None` when one cannot be read.
+    async fn shows_another(&self, rotations: &[Rotation]) -> Option<bool> {
+        let slots: BTreeSet<_> = rotations.iter().map(|r| &r.spec.slot).collect();
+        for slot in slots {
+            let read_back = |r: &&Rotation| r.deliveries.iter().any(|one| matches!(one.proof, Proof::ReadBack(_)));
+            let Some(latest) = rotations.iter().filter(|r| r.spec.slot == *slot).rfind(read_back) else { continue };
+            if self.read_backs(latest).await.ok()?.iter().any(|(_, same)| !same) {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
