@@ -26,7 +26,7 @@ use crate::process::Process;
 use crate::world::World;
 
 /// Somebody's secret on the application, ending in thirty days; its key id and end.
-fn made_by_hand(world: &World, name: &str) -> (KeyId, Timestamp) {
+pub fn made_by_hand(world: &World, name: &str) -> (KeyId, Timestamp) {
     let holder: Uuid = world.app().object_id.as_str().parse().unwrap();
     let end = world.clock.now() + SignedDuration::from_hours(24 * 30);
     let made = world.lab.emulator.with_directory(|directory, now| {
@@ -65,7 +65,7 @@ async fn rotate(world: &World) {
     let _ = world.live(None, Rules::default(), 2).await;
 }
 
-fn listed(world: &World, key_id: &KeyId) -> bool {
+pub fn listed(world: &World, key_id: &KeyId) -> bool {
     foreign::listed(&world.lab.emulator, &world.app()).contains_key(key_id.as_str())
 }
 

@@ -13,6 +13,8 @@ use everkey::run::RunError;
 use everkey::run::emergency::Asked;
 use jiff::SignedDuration;
 
+use crate::adopted::listed;
+use crate::adopted::made_by_hand;
 use crate::campaign::issued;
 use crate::campaign_ledger::Part;
 use crate::kinds::Kind;
@@ -317,4 +319,24 @@ async fn an_emergency_without_the_drain_of_a_plain_sink_is_caught() {
     let mutation = Mutation::EmergencyWithoutDrain;
     let kept = late_write(Rules::default()).await;
     judge(mutation, "in its sink is refused", &kept, &late_write(Rules::without(mutation)).await);
+}
+
+/// Somebody else's secret, also beside a certificate: it leaves because it was named, and not before the delivery.
+#[tokio::test]
+async fn what_was_named_leaves_as_well_and_nothing_else() {
+    for kind in [Kind::Secret, Kind::AddKey] {
+        let lab = Lab::start().await;
+        let world = issued(&lab, kind).await;
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        let (theirs, _) = made_by_hand(&world, "theirs");
+        let asked = Asked { also: vec![theirs.clone()], ..asked(false) };
+        excuse(&world, kind, Some(&asked));
+        let (ended, _) = life(&world, None, Rules::default(), &asked, 1).await;
+        let wrong = verdict(&world, &asked, 1, ended).await;
+        assert!(wrong.is_empty(), "{kind:?}:\n{}", wrong.join("\n"));
+        assert!(!listed(&world, &theirs), "{kind:?}");
+        let r = world.rotations().await.pop().unwrap();
+        let sent = r.removals.iter().find(|removal| removal.key_id == theirs).unwrap().sent;
+        assert!(sent.unwrap() >= r.delivered_at().unwrap(), "{kind:?}: {r:?}");
+    }
 }
