@@ -211,7 +211,8 @@ async fn what_the_server_refuses_is_asked_again_or_told_and_never_half_done() {
 async fn a_server_that_becomes_a_standby_is_left_and_one_that_leads_again_is_taken() {
     let server = pg::Private::start();
     let database = server.database().await;
-    let store = open(&database).await.unwrap();
+    let proxy = Proxy::start(database.port());
+    let store = open(&database.by(proxy.port)).await.unwrap();
     let fence = store.acquire("test", now()).await.unwrap();
     store.commit(fence, numbered(1, None)).await.unwrap();
     server.be_standby(true);
@@ -221,6 +222,10 @@ async fn a_server_that_becomes_a_standby_is_left_and_one_that_leads_again_is_tak
         let told = store.check_fence(fence).await.unwrap_err();
         assert!(matches!(&told, StoreError::Unreachable(why) if why.contains("no writes")), "{told:?}");
     }
+    // Its name may stand for another server by now: each call connects anew.
+    let connections = proxy.connections();
+    store.check_fence(fence).await.unwrap_err();
+    assert!(proxy.connections() > connections);
     assert!(matches!(open(&database).await, Err(StoreError::Failed(why)) if why.contains("standby")));
     server.be_standby(false);
     store.check_fence(fence).await.unwrap();

@@ -38,6 +38,7 @@ pub enum At {
 #[derive(Default)]
 struct State {
     commits: AtomicUsize,
+    connections: AtomicUsize,
     hit: AtomicUsize,
     hung: AtomicBool,
     messages: AtomicUsize,
@@ -96,6 +97,11 @@ impl Proxy {
         (self.state.messages.load(Ordering::SeqCst), self.state.commits.load(Ordering::SeqCst))
     }
 
+    /// Connections that the client has made.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
     /// Whether what was to be lost was lost.
     pub fn has_hit(&self) -> bool {
         self.state.hit.load(Ordering::SeqCst) > 0
@@ -130,6 +136,7 @@ impl State {
 }
 
 fn serve(state: &Arc<State>, client: TcpStream, server: TcpStream) {
+    state.connections.fetch_add(1, Ordering::SeqCst);
     let dup = |stream: &TcpStream| stream.try_clone().unwrap();
     state.open.lock().unwrap().extend([dup(&client), dup(&server)]);
     let last = Arc::new(AtomicBool::new(false));
