@@ -6,6 +6,8 @@
 
 use aws_lc_rs::digest;
 
+use crate::model::ChainLink;
+
 use super::seal::hex;
 
 /// The hash before the first entry.
@@ -36,6 +38,12 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// As others see it, with its hash.
+    pub(super) fn shown(self, hash: String) -> ChainLink {
+        let Self { seq, at, actor, integration, rotation, state, version, kind, text, body } = self;
+        ChainLink { seq, at, actor, integration, rotation, state, version, kind, text, body, hash }
+    }
+
     /// SHA-256, lower-case hex, after an entry whose hash is `previous`.
     pub(super) fn hash(&self, previous: &str) -> String {
         let mut context = digest::Context::new(&digest::SHA256);

@@ -99,19 +99,7 @@ pub(super) async fn links(store: &Handle, first: u64, last: u64) -> Result<Vec<C
     for row in &rows(store, None).await? {
         let Stored { link, hash, .. } = stored(row).map_err(|error| fault::damaged("the history", error))?;
         if (first..=last).contains(&link.seq) {
-            links.push(ChainLink {
-                seq: link.seq,
-                at: link.at,
-                actor: link.actor,
-                integration: link.integration,
-                rotation: link.rotation,
-                state: link.state,
-                version: link.version,
-                kind: link.kind,
-                text: link.text,
-                body: link.body,
-                hash,
-            });
+            links.push(link.shown(hash));
         }
     }
     Ok(links)

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::Memory;
 use crate::model::Acknowledgement;
 use crate::model::AppRef;
+use crate::model::ChainLink;
 use crate::model::Handoff;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
@@ -140,6 +141,10 @@ impl Store for Memory {
         let mut history = self.lock().history()?;
         history.retain(|one| integration.is_none_or(|name| one.entry.integration.as_ref() == Some(name)));
         Ok(history)
+    }
+
+    async fn links(&self, first: u64, last: u64) -> Result<Vec<ChainLink>, StoreError> {
+        self.lock().links(first, last)
     }
 
     /// Nobody but this process reaches it, so nothing can be out of place.

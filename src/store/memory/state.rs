@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::model::Acknowledgement;
 use crate::model::AppRef;
+use crate::model::ChainLink;
 use crate::model::Entry;
 use crate::model::Handoff;
 use crate::model::IntegrationName;
@@ -142,8 +143,10 @@ impl State {
 
     /// All of `commit`, or nothing: everything that may refuse is asked before anything is changed.
     pub(super) fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
-        if let Some(rotation) = &commit.rotation {
-            self.check_rotation(rotation)?;
+        // What is closed frees its slot within the same commit.
+        let closed = commit.closes.as_ref().filter(|rotation| !rotation.is_open()).map(|rotation| rotation.id);
+        for rotation in commit.closes.iter().chain(&commit.rotation) {
+            self.check_rotation(rotation, closed)?;
         }
         self.check_seals(&commit)?;
         for id in &commit.destroy {
@@ -183,19 +186,20 @@ impl State {
                 None => drop(self.marks.remove(&mark.name)),
             }
         }
-        let moved = commit.rotation.as_ref().map(|r| (r.id, r.state, r.version));
+        let both = || commit.rotation.iter().chain(&commit.closes);
+        let moved: Vec<_> = both().map(|r| (r.id, r.state, r.version)).collect();
         for entry in commit.entries {
-            let moved = moved.filter(|(id, ..)| entry.rotation == Some(*id));
-            let moved = moved.map(|(_, state, version)| (state, version));
+            let moved = moved.iter().find(|(id, ..)| entry.rotation == Some(*id));
+            let moved = moved.map(|(_, state, version)| (*state, *version));
             self.history.push(Line { at: commit.at, actor: commit.actor.clone(), entry, moved });
         }
-        if let Some(rotation) = commit.rotation {
+        for rotation in commit.closes.into_iter().chain(commit.rotation) {
             self.rotations.insert(rotation.id, rotation);
         }
         Ok(())
     }
 
-    fn check_rotation(&self, rotation: &Rotation) -> Result<(), StoreError> {
+    fn check_rotation(&self, rotation: &Rotation, closed: Option<RotationId>) -> Result<(), StoreError> {
         match self.rotations.get(&rotation.id) {
             None if rotation.version == 1 => {}
             Some(known) if known.version + 1 == rotation.version => {}
@@ -203,6 +207,7 @@ impl State {
         }
         let rival = self.rotations.values().find(|other| {
             other.id != rotation.id
+                && Some(other.id) != closed
                 && other.is_open()
                 && other.app.object_id == rotation.app.object_id
                 && other.integration == rotation.integration
@@ -258,9 +263,9 @@ impl State {
     }
 
     /// The chain is computed when it is asked for: nobody reads it between two steps.
-    pub(super) fn history(&self) -> Result<Vec<Recorded>, StoreError> {
+    fn chain(&self) -> Result<Vec<(Link, String)>, StoreError> {
         let mut previous = GENESIS.to_owned();
-        let mut recorded = Vec::with_capacity(self.history.len());
+        let mut chain = Vec::with_capacity(self.history.len());
         for (seq, line) in (1..).zip(&self.history) {
             let link = Link {
                 seq,
@@ -275,15 +280,23 @@ impl State {
                 body: record::write("a history entry", &line.entry.body)?,
             };
             previous = link.hash(&previous);
-            recorded.push(Recorded {
-                seq: record::unsigned("the history", seq)?,
-                at: line.at,
-                actor: line.actor.clone(),
-                entry: line.entry.clone(),
-                hash: previous.clone(),
-            });
+            chain.push((link, previous.clone()));
         }
-        Ok(recorded)
+        Ok(chain)
+    }
+
+    pub(super) fn history(&self) -> Result<Vec<Recorded>, StoreError> {
+        let recorded = |(line, (link, hash)): (&Line, (Link, String))| {
+            let (at, actor, entry) = (line.at, line.actor.clone(), line.entry.clone());
+            Ok(Recorded { seq: record::unsigned("the history", link.seq)?, at, actor, entry, hash })
+        };
+        self.history.iter().zip(self.chain()?).map(recorded).collect()
+    }
+
+    pub(super) fn links(&self, first: u64, last: u64) -> Result<Vec<ChainLink>, StoreError> {
+        let span = record::signed(first)?..=record::signed(last)?;
+        let chain = self.chain()?.into_iter().filter(|(link, _)| span.contains(&link.seq));
+        Ok(chain.map(|(link, hash)| link.shown(hash)).collect())
     }
 }
 
