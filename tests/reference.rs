@@ -138,7 +138,8 @@ fn retries() {
 fn commands() -> clap::Command {
     let mut root = Cli::command()
         .term_width(100)
-        .mut_subcommand("demo", |demo| demo.mut_arg("sabotage", |argument| argument.hide(true)));
+        .mut_subcommand("demo", |demo| demo.mut_arg("sabotage", |argument| argument.hide(true)))
+        .mut_subcommand("simulate", |simulate| simulate.mut_arg("sabotage", |argument| argument.hide(true)));
     hide_values(&mut root);
     root.build();
     for sub in root.get_subcommands_mut() {

@@ -69,6 +69,20 @@ impl Engine {
         if rotation.state != State::Planned || is_urgent(rotation, end, now) {
             return Ok(now);
         }
+        let start = self.calendar_start(rotation, end, policy, policies, now).await?;
+        // Whatever the calendar says, the wait ends where it would begin to cost the overlap.
+        Ok(start.min(urgent_from(rotation, end)))
+    }
+
+    /// When the calendar and the daily limit would let it start.
+    async fn calendar_start(
+        &self,
+        rotation: &Rotation,
+        end: Timestamp,
+        policy: &Policy,
+        policies: &[Policy],
+        now: Timestamp,
+    ) -> Result<Timestamp, RunError> {
         let calendar = &policy.calendar;
         let limits = match self.options.pace {
             Pace::Scheduled(limits) if !has_reason(rotation, Reason::Asked) => limits,
@@ -163,8 +177,12 @@ impl Engine {
 
 /// Whether waiting for a schedule, a freeze or a limit would cost the overlap, or somebody stands still already.
 fn is_urgent(rotation: &Rotation, end: Timestamp, now: Timestamp) -> bool {
-    end.duration_since(now) < rotation.spec.overlap + rotation.spec.retry_budget
-        || has_reason(rotation, Reason::CredentialVanished)
+    now >= urgent_from(rotation, end) || has_reason(rotation, Reason::CredentialVanished)
+}
+
+/// From when on waiting would cost the overlap.
+fn urgent_from(rotation: &Rotation, end: Timestamp) -> Timestamp {
+    end.checked_sub(rotation.spec.overlap + rotation.spec.retry_budget).unwrap_or(Timestamp::MIN)
 }
 
 /// Whether it was planned for this reason.

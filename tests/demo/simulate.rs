@@ -121,7 +121,7 @@ fn equal_seeds_give_equal_bytes() {
     let run = |seed: &str, form: &str| {
         let output = simulate(
             dir.path(),
-            &["--for", "8mo", "--faults", "rough", "--people", "slow", "--seed", seed, "-o", form],
+            &["--for", "6mo", "--faults", "rough", "--people", "slow", "--seed", seed, "-o", form],
         );
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
@@ -139,7 +139,7 @@ fn equal_seeds_give_equal_bytes() {
 #[test]
 fn a_person_who_never_acts_is_named_with_the_exact_instant() {
     let dir = policies(&[("leads", CARRIED.to_owned())]);
-    let more = ["-p", "policies", "--for", "8mo", "--absent", "priya.shah@contoso.example,d.okoro@contoso.example"];
+    let more = ["-p", "policies", "--for", "8mo", "--people", "absent"];
     let output = simulate(dir.path(), &[&more[..], &["-o", "json", "--html", "page.html"]].concat());
     let report = document(&output);
     assert_eq!(output.status.code(), Some(1));
@@ -187,6 +187,8 @@ fn a_freeze_in_the_way_is_named_with_what_it_does() {
     let long = tool("2027-03-01/2027-06-30");
     assert_eq!(long[0]["forced"], true, "{long:#}");
     assert_eq!((&long[0]["step"], &long[0]["freeze_to"]), (&Value::from("stage"), &Value::from("2027-06-30")));
+    // It yields when 21 days are left, overlap and retries together, and not when somebody happens to look later.
+    assert_eq!(long[0]["actual"], "2027-04-29T09:00:00Z", "{long:#}");
     // A short one is waited for.
     let short = tool("2027-03-15/2027-03-28");
     assert_eq!((&short[0]["forced"], &short[0]["step"]), (&Value::from(false), &Value::from("stage")), "{short:#}");
@@ -195,18 +197,23 @@ fn a_freeze_in_the_way_is_named_with_what_it_does() {
 
 #[test]
 fn three_hostile_seeds_break_nothing() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir =
+        policies(&[("leads", CARRIED.to_owned()), ("sync", delivered(&json_file(Path::new("/srv/app.json"), "")))]);
+    let mut failed = 0;
     for seed in ["1", "2", "3"] {
-        let output = simulate(dir.path(), &["--for", "8mo", "--faults", "hostile", "--seed", seed, "-o", "json"]);
+        let more = ["-p", "policies", "--for", "7mo", "--faults", "hostile", "--seed", seed, "-o", "json"];
+        let output = simulate(dir.path(), &more);
         let report = document(&output);
         assert_eq!(output.status.code(), Some(0), "seed {seed}: {:#}", report["verdict"]);
         let happened =
             |what: &str| report["events"].as_array().unwrap().iter().filter(|one| one["what"] == what).count();
-        for what in ["failed", "outage-begins", "crash", "foreign"] {
+        failed += happened("failed");
+        for what in ["outage-begins", "crash", "foreign"] {
             assert!(happened(what) > 0, "seed {seed} had no {what}");
         }
-        assert!(report["summary"]["rotations"].as_u64().unwrap() >= 3, "{:#}", report["summary"]);
+        assert!(report["summary"]["rotations"].as_u64().unwrap() >= 2, "{:#}", report["summary"]);
     }
+    assert!(failed > 0, "the weather was felt");
 }
 
 #[test]

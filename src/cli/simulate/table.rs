@@ -8,6 +8,8 @@ use crate::cli::output::count;
 use crate::world::simulate::Asked;
 use crate::world::simulate::Integration;
 use crate::world::simulate::Simulation;
+use crate::world::simulate::overlap;
+use crate::world::simulate::times;
 
 /// More integrations than this are shown in short; `-o json` has all of them.
 const SHOWN: usize = 30;
@@ -146,8 +148,7 @@ fn integration(one: &Integration) -> String {
         0 => "  renewed   never in this time\n".to_owned(),
         _ => format!("  renewed   {}: {dates}{more}\n", times(one.rotations)),
     });
-    if let Some((least, most)) = one.overlap_days {
-        let days = if least == most { format!("{least} days") } else { format!("{least} to {most} days") };
+    if let Some(days) = overlap(one) {
         text.push_str(&format!("  overlap   {days}: the old one works on, after the new one is in place\n"));
     }
     if one.carried_by.is_empty() {
@@ -180,14 +181,6 @@ fn integration(one: &Integration) -> String {
         text.push_str(&format!("            {}\n", clean(&one.impact)));
     }
     text
-}
-
-fn times(number: usize) -> String {
-    match number {
-        1 => "once".to_owned(),
-        2 => "twice".to_owned(),
-        many => format!("{many} times"),
-    }
 }
 
 fn person(one: &Asked) -> String {

@@ -1,7 +1,6 @@
 //! One group of integrations from beginning to end: an engine with its journal, its far side, its people and consumers,
 //! under one clock. Whatever happens, the consumers look one second before and after it.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,17 +12,12 @@ use crate::clock::Clock as _;
 use crate::clock::ManualClock;
 use crate::config;
 use crate::emulator::TokenKey;
-use crate::emulator::directory::NewPassword;
 use crate::error::Class;
 use crate::error::Error;
 use crate::error::Result;
-use crate::model::CredentialKind;
 use crate::model::Handoff;
-use crate::model::IssuerKind;
-use crate::model::ValueName;
 use crate::policy::Policy;
 use crate::ports::Fence;
-use crate::ports::Order;
 use crate::ports::Store;
 use crate::run::Engine;
 use crate::run::EngineOptions;
@@ -31,14 +25,12 @@ use crate::run::Pace;
 use crate::run::Ports;
 use crate::run::RunError;
 use crate::run::explain;
-use crate::secret::Secret;
 use crate::store::Memory;
 
 use super::SimulateOptions;
 use super::cannot;
 use super::consumers::Consumers;
 use super::far::Far;
-use super::people::Act;
 use super::people::People;
 use super::places::Places;
 use super::record::Book;
@@ -50,13 +42,13 @@ use super::subject::Joining;
 use super::subject::Subject;
 use super::subject::permissions;
 use super::tools::Tools;
-use super::weather::Blow;
 use super::weather::Sky;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// After a cycle that could not see anything, the next one (a daemon's pause).
+/// After a cycle that could not see anything, the next one; the pause doubles up to [`AGAIN_MAX`].
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+const AGAIN_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 /// More instants than an integration can need in a year: time that does not move ends here.
 const INSTANTS_A_YEAR: i64 = 60_000;
@@ -100,25 +92,28 @@ pub(super) async fn play(stage: &Stage<'_>, options: &SimulateOptions, hear: &dy
     Err(cannot(format!("time does not move on: it is {}", cohort.now())))
 }
 
-struct Cohort<'a> {
-    clock: ManualClock,
-    consumers: Consumers,
-    engine: Engine,
-    far: Far,
-    fence: Fence,
-    next_due: Option<Timestamp>,
-    people: People,
-    places: Arc<Places>,
+/// A group under way.
+pub(super) struct Cohort<'a> {
+    /// The pause after a cycle that could not see anything.
+    pub(super) again: SignedDuration,
+    pub(super) clock: ManualClock,
+    pub(super) consumers: Consumers,
+    pub(super) engine: Engine,
+    pub(super) far: Far,
+    pub(super) fence: Fence,
+    pub(super) next_due: Option<Timestamp>,
+    pub(super) people: People,
+    pub(super) places: Arc<Places>,
     /// Those that have begun.
-    policies: Vec<Policy>,
-    ports: Ports,
-    record: Arc<Record>,
-    settings: EngineOptions,
-    sky: Sky,
-    stage: &'a Stage<'a>,
-    stops: Vec<Stop>,
-    store: Arc<dyn Store>,
-    waiting: std::slice::Iter<'a, Joining>,
+    pub(super) policies: Vec<Policy>,
+    pub(super) ports: Ports,
+    pub(super) record: Arc<Record>,
+    pub(super) settings: EngineOptions,
+    pub(super) sky: Sky,
+    pub(super) stage: &'a Stage<'a>,
+    pub(super) stops: Vec<Stop>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) waiting: std::slice::Iter<'a, Joining>,
 }
 
 impl<'a> Cohort<'a> {
@@ -159,6 +154,7 @@ impl<'a> Cohort<'a> {
         let engine = Engine::new(ports.clone(), fence, settings.clone(), record.clone(), stop);
         let consumers = Consumers::under(sky.lag());
         Ok(Self {
+            again: AGAIN,
             clock,
             consumers,
             engine,
@@ -179,7 +175,7 @@ impl<'a> Cohort<'a> {
         })
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
@@ -230,79 +226,6 @@ impl<'a> Cohort<'a> {
         Ok(())
     }
 
-    /// The application that stands in for one of the user's tenant; the same for all policies that name it.
-    fn application(&self, named: &str, policy: &Policy) -> Result<crate::model::ClientId> {
-        let operator = self.far.emulator.operator().service_principal_id;
-        let name = format!("stands in for {named}");
-        let made = self.far.emulator.with_directory(|directory, now| {
-            let known = directory.applications().find(|app| app.display_name == name);
-            if let Some(app) = known {
-                return Ok(app.app_id);
-            }
-            let written = serde_json::json!({
-                "displayName": name, "signInAudience": policy.app.audience.graph_name(),
-                "api": {"requestedAccessTokenVersion": 2},
-            });
-            let written = serde_json::from_value(written).unwrap_or_default();
-            let conduct = crate::emulator::Quirks::default().key_conduct();
-            let id = directory.create_application(written, Some(operator), conduct, now)?;
-            Ok(directory.application(id).map(|app| app.app_id).unwrap_or_default())
-        });
-        let made = made.map_err(|refusal: crate::emulator::directory::Refusal| cannot(format!("{refusal:?}")))?;
-        Ok(crate::model::ClientId::from(made.to_string()))
-    }
-
-    /// What befalls everybody now.
-    async fn weather(&mut self) -> Result<()> {
-        for blow in self.sky.due(self.now()) {
-            let (what, text) = match blow {
-                Blow::OutageBegins => (What::OutageBegins, "Microsoft Graph and sign-in cannot be reached"),
-                Blow::OutageEnds => (What::OutageEnds, "they can be reached again"),
-                Blow::Crash => (What::Crash, "everkey ends without warning and is started again"),
-                Blow::ForeignCredential => (What::Foreign, "another administrator adds a credential of their own"),
-            };
-            match blow {
-                Blow::OutageBegins => self.far.cut(true),
-                Blow::OutageEnds => self.far.cut(false),
-                Blow::Crash => self.restart().await?,
-                Blow::ForeignCredential => self.foreign(),
-            }
-            self.record.note(Happening::new(self.now(), "", what, text));
-        }
-        Ok(())
-    }
-
-    /// A new process: what the last one kept in memory is gone.
-    async fn restart(&mut self) -> Result<()> {
-        self.store.release(self.fence).await.map_err(|error| explain::store(&error))?;
-        self.fence = acquire(&self.store).await?;
-        let stop = Arc::new(AtomicBool::new(false));
-        self.engine = Engine::new(self.ports.clone(), self.fence, self.settings.clone(), self.record.clone(), stop)
-            .concerning(&self.policies);
-        Ok(())
-    }
-
-    /// A credential of somebody else on every application that has room for it.
-    fn foreign(&self) {
-        let operator = self.far.emulator.operator().application_id;
-        self.far.emulator.with_directory(|directory, now| {
-            let apps: Vec<_> = directory
-                .applications()
-                .filter(|app| app.id != operator && !app.allows_personal_accounts())
-                .map(|app| app.id)
-                .collect();
-            for app in apps {
-                let new = NewPassword {
-                    display_name: Some("made by hand".to_owned()),
-                    end_date_time: now.checked_add(SignedDuration::from_hours(24 * 365)).ok(),
-                    start_date_time: None,
-                };
-                // Where the application is full there is nothing to add.
-                let _ = directory.add_password(app, new, now);
-            }
-        });
-    }
-
     async fn tick(&mut self) -> Result<()> {
         let now = self.now();
         match self.engine.tick(&self.policies, &[]).await {
@@ -311,13 +234,15 @@ impl<'a> Cohort<'a> {
                     self.record.book().failures.entry(name).or_insert_with(|| said(&error));
                 }
                 self.next_due = tick.next_due.map(|due| due.max(now));
+                self.again = AGAIN;
             }
             // Nothing could be seen: a daemon comes back.
             Err(RunError::Said(error)) => {
                 for policy in &self.policies {
                     self.record.book().failures.insert(policy.name.clone(), said(&error));
                 }
-                self.next_due = Some(now + AGAIN);
+                self.next_due = Some(now + self.again);
+                self.again = (self.again * 2).min(AGAIN_MAX);
             }
             Err(stopped) => return Err(stopped.into_error()),
         }
@@ -346,64 +271,6 @@ impl<'a> Cohort<'a> {
         Ok(())
     }
 
-    /// A person acts through the same calls as `everkey handoff` and `everkey cert answer`.
-    async fn act(&mut self, act: &Act) -> Result<()> {
-        let now = self.now();
-        match act {
-            Act::Open { id, by } => {
-                let opened = match self.engine.open_handoff(id, by).await {
-                    Ok(opened) => opened,
-                    // Closed or replaced meanwhile: there is nothing to carry.
-                    Err(RunError::Said(_)) => return Ok(()),
-                    Err(stopped) => return Err(stopped.into_error()),
-                };
-                let values: BTreeMap<ValueName, Secret> =
-                    opened.lines.into_iter().filter_map(|(field, value)| Some((field.value?, value?))).collect();
-                let handoff = opened.handoff;
-                self.consumers.typed((&handoff.integration, &handoff.slot, &handoff.sink), values, now);
-                self.did(What::Opened, &handoff, by, &format!("passed on to {}", handoff.recipient_name));
-            }
-            Act::Confirm { id, by } => match self.engine.confirm_handoff(id, by).await {
-                Ok(handoff) => {
-                    self.did(What::Confirmed, &handoff, by, &format!("{} uses it", handoff.recipient_name));
-                }
-                Err(RunError::Said(_)) => {}
-                Err(stopped) => return Err(stopped.into_error()),
-            },
-            Act::Answer { integration, request, by } => {
-                let policy = self.policies.iter().find(|policy| policy.name == *integration);
-                let lifetime = policy.and_then(|policy| {
-                    let asked = |kind: &CredentialKind| {
-                        matches!(kind, CredentialKind::Certificate(spec) if spec.issuer == IssuerKind::Csr)
-                    };
-                    policy.credentials.iter().find(|spec| asked(&spec.kind)).map(|spec| spec.lifetime)
-                });
-                let Some(lifetime) = lifetime else { return Ok(()) };
-                let order = Order { request, now, lifetime };
-                let signed = self.stage.tools.issuers.sign(order).await.map_err(cannot)?;
-                match self.engine.take_certificate(integration, None, &signed, by).await {
-                    Ok(_) => {
-                        let text = "brought back the certificate for the request";
-                        let mut happening = Happening::new(now, integration.as_str(), What::Answered, text);
-                        happening.people = vec![by.clone()];
-                        self.record.note(happening);
-                    }
-                    Err(RunError::Said(_)) => {}
-                    Err(stopped) => return Err(stopped.into_error()),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn did(&self, what: What, handoff: &Handoff, by: &str, text: &str) {
-        let mut happening = Happening::new(self.now(), handoff.integration.as_str(), what, text);
-        happening.handoff = self.record.handoff(&handoff.id);
-        happening.credential = Some(handoff.slot.to_string());
-        happening.people = vec![by.to_owned()];
-        self.record.note(happening);
-    }
-
     /// The consumers sign in with all they hold.
     async fn look(&mut self) -> Result<()> {
         let now = self.now();
@@ -411,7 +278,7 @@ impl<'a> Cohort<'a> {
             let slot = change.slot.to_string();
             let (what, text) = match change.refused {
                 Some(refused) => {
-                    let stop = super::report::stop(self.store.as_ref(), &self.record, &change, refused, now).await?;
+                    let stop = super::reason::stop(self.store.as_ref(), &self.record, &change, refused, now).await?;
                     let text = stop.reason.clone();
                     self.stops.push(stop);
                     (What::Stopped, text)
@@ -458,7 +325,7 @@ impl<'a> Cohort<'a> {
     }
 }
 
-async fn acquire(store: &Arc<dyn Store>) -> Result<Fence> {
+pub(super) async fn acquire(store: &Arc<dyn Store>) -> Result<Fence> {
     store.acquire(&config::holder(), config::real_now()).await.map_err(|error| explain::store(&error))
 }
 

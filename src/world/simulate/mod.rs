@@ -5,6 +5,7 @@
 //! The verdict is judged from outside: by consumers that know only their sink, or what a person typed in, and may
 //! hold a value for as long as their policy says. All chance comes from one seed, so equal runs give equal bytes.
 
+mod acts;
 mod cohort;
 mod consumers;
 mod dice;
@@ -13,9 +14,11 @@ mod page;
 mod people;
 mod picture;
 mod places;
+mod reason;
 mod record;
 mod report;
 mod subject;
+mod sum;
 mod tools;
 mod weather;
 
@@ -118,7 +121,23 @@ pub async fn simulate(subject: Subject, options: &SimulateOptions, hear: &dyn Fn
         let stage = cohort::Stage { subject: &subject, group, key: &key, tools: &tools, number };
         played.push(cohort::play(&stage, options, &hear).await?);
     }
-    Ok(report::report(&subject, options, played, groups.len()))
+    Ok(sum::report(&subject, options, played, groups.len()))
+}
+
+/// `once`, `twice`, `3 times`.
+pub fn times(number: usize) -> String {
+    match number {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        many => format!("{many} times"),
+    }
+}
+
+/// How long two credentials of an integration work side by side: `14 days`, `7 to 9 days`.
+pub fn overlap(one: &Integration) -> Option<String> {
+    let (least, most) = one.overlap_days?;
+    Some(if least == most { format!("{least} days") } else { format!("{least} to {most} days") })
 }
 
 /// A part that cannot start.

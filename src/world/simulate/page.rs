@@ -4,6 +4,8 @@
 use askama::Template;
 use jiff::Timestamp;
 
+use crate::policy::person_name;
+
 use super::Integration;
 use super::Simulation;
 use super::picture::Picture;
@@ -54,7 +56,8 @@ svg .badname{fill:var(--bad);font-weight:600}
 table{border-collapse:collapse;width:100%;font-size:15px}
 th,td{text-align:left;vertical-align:top;padding:9px 16px 9px 0;border-bottom:1px solid var(--line)}
 th{font-size:13px;color:var(--soft);font-weight:600}
-td small,p small{display:block;color:var(--soft);font-size:13px}
+td small,th small{display:block;color:var(--soft);font-size:13px;font-weight:400}
+th[scope=row]{color:var(--fg);font-size:15px}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums}
 .stopped{color:var(--bad);font-weight:600}
 ul.notes{padding-left:20px;margin:0}ul.notes li{margin:0 0 4px}
@@ -124,11 +127,11 @@ footer{margin-top:40px;color:var(--soft);font-size:13px}
 <tbody>
 {%- for one in simulation.integrations %}
 <tr><th scope="row">{{ one.title }}<small> {{ one.name }}</small></th>
-<td>{{ one.rotations }} times<small>{{ self.dates(one) }}</small></td>
-<td>{% match one.overlap_days %}{% when Some((least, most)) %}{{ least }} to {{ most }} days{% when None %}-{% endmatch %}</td>
-<td>{% for (person, times) in one.carried_by %}{{ self.person(person) }} {{ times }} times<br>{% endfor %}{% if one.carried_by.is_empty() %}nobody{% endif %}</td>
+<td>{{ self.times(one.rotations) }}<small>{{ self.dates(one) }}</small></td>
+<td>{{ self.overlap(one) }}</td>
+<td>{% for line in self.carriers(one) %}{{ line }}<br>{% endfor %}{% if one.carried_by.is_empty() %}nobody{% endif %}</td>
 <td class="number">{{ one.mails }}</td>
-<td>{% for stop in one.stops %}<span class="stopped">STOPPED {{ stop.at }}</span><small>{{ stop.reason }}. {{ one.impact }}</small>{% endfor %}{% for conflict in one.conflicts %}{{ conflict.step }} of rotation {{ conflict.rotation }} {% if conflict.forced %}goes on in{% else %}waits for the end of{% endif %} the freeze {{ conflict.freeze_from }} to {{ conflict.freeze_to }}<small>{{ self.day(conflict.wanted) }} becomes {{ self.day(conflict.actual) }}</small>{% endfor %}{% if one.late > 0 %}{{ one.late }} hand-offs late{% endif %}</td></tr>
+<td>{% for stop in one.stops %}<span class="stopped">STOPPED {{ stop.at }}</span><small>{{ stop.reason }}. {{ one.impact }}</small>{% endfor %}{% for conflict in one.conflicts %}{{ conflict.step }} of rotation {{ conflict.rotation }} {% if conflict.forced %}goes on in{% else %}waits for the end of{% endif %} the freeze {{ conflict.freeze_from }} to {{ conflict.freeze_to }}<small>{{ self.day(conflict.wanted) }} becomes {{ self.day(conflict.actual) }}</small>{% endfor %}{% if one.late > 0 %}hand-offs late: {{ one.late }}{% endif %}</td></tr>
 {%- endfor %}
 </tbody>
 </table>
@@ -168,8 +171,21 @@ impl Page<'_> {
         at.borrow().strftime("%Y-%m-%d").to_string()
     }
 
-    fn person(&self, address: &str) -> String {
-        crate::policy::person_name(address)
+    /// Who carries it, and how often.
+    fn carriers(&self, one: &Integration) -> Vec<String> {
+        one.carried_by
+            .iter()
+            .map(|(person, times)| format!("{} {}", person_name(person), super::times(*times)))
+            .collect()
+    }
+
+    fn times(&self, number: &usize) -> String {
+        super::times(*number)
+    }
+
+    /// How long two credentials work side by side.
+    fn overlap(&self, one: &Integration) -> String {
+        super::overlap(one).unwrap_or_else(|| "-".to_owned())
     }
 
     /// When an integration is renewed.

@@ -42,6 +42,7 @@ pub(super) struct People {
     decided: BTreeSet<HandoffId>,
     /// How many mails the doer got about a hand-off.
     heard: BTreeMap<HandoffId, i64>,
+    /// Keys of the notices that asked for a certificate and were followed.
     answered: BTreeSet<String>,
 }
 
@@ -133,7 +134,7 @@ impl People {
         let Some(request) = &notice.request else { return };
         let by = notice.to.first().cloned().unwrap_or_default();
         let first = notice.stops_at.is_none();
-        if (!first && !self.acts(&by)) || !self.answered.insert(request.pem.clone()) {
+        if (!first && !self.acts(&by)) || !self.answered.insert(notice.key.clone()) {
             return;
         }
         let days = if self.manner == Manner::Slow { (5, 8) } else { (1, 3) };
@@ -146,6 +147,8 @@ impl People {
     /// An hour at work, some working days after `now`.
     fn at_work(&self, calendar: &Calendar, now: Timestamp, words: &[&str], (least, most): (i64, i64)) -> Timestamp {
         let zone = calendar.zone();
+        // A freeze is no holiday: who is asked in one is at work.
+        let calendar = &Calendar { freeze: Vec::new(), ..calendar.clone() };
         let days = between(self.seed, words, least, most);
         let hour = between(self.seed, &[words, &["hour"]].concat(), 10, 15);
         let minute = between(self.seed, &[words, &["minute"]].concat(), 0, 59);

@@ -44,7 +44,8 @@ impl Tools {
         // Longer than any certificate that it signs.
         let end = options.until.checked_add(DAY * 3650).unwrap_or(options.until);
         let certs = Arc::new(Keys::default());
-        let key = certs.generate_key(KeyType::Rsa2048).map_err(cannot)?;
+        // Not one of those that take turns: no CA signs for its own key.
+        let key = Tool.generate_key(KeyType::Rsa2048).map_err(cannot)?;
         let made = pki::Authority::certificate(&key, "CN=everkey simulate", start, end).map_err(cannot)?;
         Ok(Self { certs, issuers: Arc::new(ThrowAway { certificate: made.der, key }) })
     }
@@ -61,8 +62,8 @@ impl CertTool for Keys {
         if keys.len() < KEYS {
             keys.push(Tool.generate_key(key)?);
         }
-        *turn += 1;
         let at = *turn % keys.len();
+        *turn += 1;
         Ok(keys[at].duplicate())
     }
 
