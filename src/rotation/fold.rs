@@ -204,6 +204,7 @@ fn start_attempt(
         outcome: Outcome::Open,
         closed: None,
         unseen: None,
+        looked: None,
         swept: false,
     });
     r.probes = Probes::default();
@@ -229,7 +230,11 @@ fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -> Option<()
 
 fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
-    attempt.unseen = absence(present, attempt.unseen, at);
+    // What a read before Z did not show may land yet: the two that count come after it.
+    let drained = attempt.closed.unwrap_or(attempt.started).checked_add(DRAIN).ok()?;
+    let so_far = attempt.unseen.filter(|(first, _)| *first >= drained);
+    attempt.unseen = absence(present, so_far, at);
+    attempt.looked = Some(at);
     Some(())
 }
 
