@@ -48,8 +48,8 @@ pub enum State {
     Confirmed,
     /// S5/C7: the old ones may be removed, and no longer come back.
     RetireIntent,
-    /// Between S5 and S6: of what it replaces only adopted ones are left, which leave at their own ends. Terminal for I4:
-    /// the slot's next rotation does not wait for them.
+    /// Between S5 and S6: of what it replaces only such are left as leave at their own ends, and they are adopted ones, or
+    /// the next rotation is due. Terminal for I4: the slot's next rotation does not wait for them.
     Trailing,
     /// S6/C8: finished.
     Done,
@@ -138,6 +138,9 @@ pub struct Attempt {
     pub closed: Option<Timestamp>,
     /// Reads of the application that did not show its tag: first and latest.
     pub unseen: Option<(Timestamp, Timestamp)>,
+    /// The latest read of the application that looked for its tag, whatever it showed.
+    #[serde(default)]
+    pub looked: Option<Timestamp>,
     /// An orphan of this attempt was found and removed.
     pub swept: bool,
 }
@@ -557,7 +560,7 @@ pub enum Event {
         /// Exactly these.
         key_ids: Vec<KeyId>,
     },
-    /// Only adopted ones are left of what it replaces.
+    /// Of what it replaces only such are left as the slot's next rotation does not wait for.
     OwnGone,
     /// Its adoption was taken back before its removal was intended: it is somebody else's again.
     AdoptionEnded {

@@ -224,6 +224,7 @@ fn start_attempt(
         outcome: Outcome::Open,
         closed: None,
         unseen: None,
+        looked: None,
         swept: false,
     });
     r.probes = Probes::default();
@@ -249,10 +250,11 @@ pub(super) fn close_attempt(r: &mut Rotation, outcome: Outcome, at: Timestamp) -
 
 fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> Option<()> {
     let attempt = r.attempts.iter_mut().find(|attempt| attempt.number == number)?;
-    // While the call may still land, a read that does not show it says nothing: the row begins anew after that.
-    let closed = attempt.closed.unwrap_or(attempt.started);
-    let after_drain = attempt.unseen.filter(|(first, _)| first.duration_since(closed) >= DRAIN);
-    attempt.unseen = absence(present, after_drain, at);
+    // What a read before Z did not show may land yet: the two that count come after it.
+    let drained = attempt.closed.unwrap_or(attempt.started).checked_add(DRAIN).ok()?;
+    let so_far = attempt.unseen.filter(|(first, _)| *first >= drained);
+    attempt.unseen = absence(present, so_far, at);
+    attempt.looked = Some(at);
     Some(())
 }
 

@@ -134,7 +134,7 @@ pub fn unmet(
         return vec![Unmet::NotVerified];
     };
     for sink in &rotation.spec.sinks {
-        if !is_delivered(rotation, &sink.id, read_backs) {
+        if !is_delivered(rotation, &sink.id, read_backs) && !rules.breaks(Mutation::PlainSinkNoDrain) {
             unmet.push(Unmet::NotDelivered(sink.id.clone()));
         }
         if !is_confirmed(rotation, &sink.id, handoffs, rules) {
@@ -144,10 +144,18 @@ pub fn unmet(
     if !clocks.agree() {
         unmet.push(Unmet::ClocksDisagree);
     }
-    if AmbiguousCall::ALL.iter().any(|call| may_still_land(rotation, *call, clocks.local)) {
+    let waits = |call: &AmbiguousCall| *call != AmbiguousCall::Patch || !rules.breaks(Mutation::PatchWithoutDrain);
+    if AmbiguousCall::ALL.iter().filter(|call| waits(call)).any(|call| may_still_land(rotation, *call, clocks.local)) {
         unmet.push(Unmet::CallMayLand);
     }
-    match overlap_end(rotation) {
+    let overlap_end = match overlap_end(rotation) {
+        // The mutant waits until the consumer has read again, and no longer.
+        Some(_) if rules.breaks(Mutation::PlainSinkNoDrain) => {
+            rotation.delivered_at().map(|at| at + rotation.spec.consumer_refresh)
+        }
+        end => end,
+    };
+    match overlap_end {
         Some(end) if clocks.both_past(end, rules) => {}
         Some(end) => unmet.push(Unmet::Overlap(end)),
         None => unmet.push(Unmet::NotVerified),

@@ -29,6 +29,7 @@ use crate::model::Event;
 use crate::model::Handoff;
 use crate::model::IssuerKind;
 use crate::model::KeyId;
+use crate::model::OldCredential;
 use crate::model::Outcome;
 use crate::model::Prove;
 use crate::model::Rotation;
@@ -135,11 +136,17 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     if r.is_finished() {
         return Next::Finished;
     }
-    if let Some(old) = guard::removable(r).find(|old| old.adopted && !view.adopted.contains(&old.key_id)) {
+    let late = view.rules.breaks(Mutation::UnadoptLate);
+    let leaving = |old: &&OldCredential| late && !is_removed(r, old);
+    let mut free = guard::removable(r).chain(r.old.iter().filter(leaving));
+    if let Some(old) = free.find(|old| old.adopted && !view.adopted.contains(&old.key_id)) {
         return Next::Record(Event::AdoptionEnded { key_id: old.key_id.clone() });
     }
     if let Some(superseded) = superseded(r, view) {
         return superseded;
+    }
+    if r.capped && r.failure.as_ref().is_some_and(|it| it.blocked) && view.rules.breaks(Mutation::CappedBlockedSticky) {
+        return Next::Wait(None, Waiting::NoSlot);
     }
     if let Some(failure) = &r.failure
         && failure.retry_at > now
@@ -174,21 +181,49 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     }
 }
 
+/// Whether Entra said that it is gone (the mutant's bound: it would end an adoption again and again).
+fn is_removed(r: &Rotation, old: &OldCredential) -> bool {
+    r.removals.iter().any(|removal| removal.key_id == old.key_id && removal.sent.is_some())
+}
+
 /// When nobody confirmed: the old one ended by both clocks in S4. What still has to be delivered is delivered first,
 /// whatever has ended meanwhile: a sink that got nothing would wait for the next rotation.
 fn superseded(r: &Rotation, view: &View<'_>) -> Option<Next> {
+    if view.rules.breaks(Mutation::NoSuperseded) {
+        return None;
+    }
     let passed = view.clocks.both_past(supersede_at(r)?, view.rules);
     (passed && !is_evidence_at_hand(r, view)).then_some(Next::Record(Event::Superseded))
 }
 
 /// The end of the old one. At first issuance there is none, and in S3 it counts no more; then the new one's own date
-/// for its successor ends the wait, so that it never lapses as well. In an emergency the old one leaves on a person's word.
+/// for its successor ends the wait, so that it never lapses as well. That date may also come first: somebody asked for
+/// the rotation when the old one was young. In an emergency the old one leaves on a person's word.
 pub(super) fn supersede_at(r: &Rotation) -> Option<Timestamp> {
     match (r.state, r.old_end()) {
-        (State::Delivered, Some(end)) if r.emergency.is_none() => Some(end),
-        (State::Verified | State::Delivered, _) => r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok(),
+        (State::Delivered, Some(end)) if r.emergency.is_none() => {
+            Some(successor_due(r).map_or(end, |due| end.min(due)))
+        }
+        (State::Verified | State::Delivered, _) => successor_due(r),
         _ => None,
     }
+}
+
+/// When the new one's own successor is due.
+fn successor_due(r: &Rotation) -> Option<Timestamp> {
+    r.fresh.as_ref()?.end.checked_sub(r.spec.rotate_before).ok()
+}
+
+/// Whether what is left leaves at its own end and the slot goes on without it: only adopted ones are left, or the next
+/// rotation is due.
+fn is_over_for_its_slot(r: &Rotation, now: Timestamp) -> bool {
+    guard::is_own_gone(r) || (guard::next_own_end(r).is_some() && successor_due(r).is_some_and(|due| due <= now))
+}
+
+/// When to look again while what is left leaves at its own end, the next of which is `end`.
+fn until_own_end(r: &Rotation, end: Timestamp, now: Timestamp) -> Next {
+    let until = successor_due(r).filter(|due| *due > now).map_or(end, |due| end.min(due));
+    Next::Wait(Some(later(until, now)), Waiting::Overlap)
 }
 
 /// Whether the next look confirms it without a person or a report: then there is nobody to be waited for.
@@ -223,7 +258,7 @@ pub(super) fn make_room(r: &Rotation, view: &View<'_>) -> Option<Next> {
         return Some(if due <= now { Next::Do(Action::LookAgain) } else { Next::Wait(Some(due), Waiting::Settling) });
     }
     let expired = guard::expired(r, view.clocks, view.rules);
-    if !expired.is_empty() {
+    if !expired.is_empty() && !view.rules.breaks(Mutation::CappedExpiredStays) {
         return Some(Next::Record(Event::ExpiredIntended { key_ids: expired }));
     }
     None
@@ -275,6 +310,9 @@ fn start(r: &Rotation, view: &View<'_>) -> Event {
 /// S1u: a new attempt under a new tag (D2), unless the fuse, the pause or a capped audience forbids it.
 fn unknown(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
+    if let Some(hasty) = hasty(r, view) {
+        return hasty;
+    }
     if let Some(next) = look_for_attempts(r, view) {
         return next;
     }
@@ -297,6 +335,19 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
     Next::RecordThen(start(r, view), Action::AddPassword)
 }
 
+/// The mutants on capped audiences: each takes an attempt for settled too early.
+fn hasty(r: &Rotation, view: &View<'_>) -> Option<Next> {
+    let unknown = || r.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown && !attempt.swept);
+    let age =
+        |attempt: &crate::model::Attempt| view.clocks.local.duration_since(attempt.closed.unwrap_or(attempt.started));
+    let hasty = view.rules.breaks(Mutation::CappedRetryAtOnce)
+        || (view.rules.breaks(Mutation::CappedNoDrain)
+            && unknown().all(|attempt| age(attempt) >= SETTLE && attempt.unseen.is_some()))
+        || (view.rules.breaks(Mutation::CappedOneRead)
+            && unknown().all(|attempt| age(attempt) >= DRAIN && attempt.unseen.is_some()));
+    (r.capped && hasty).then(|| Next::RecordThen(start(r, view), Action::AddPassword))
+}
+
 /// An ambiguous attempt is settled once swept, or when Z has passed and two reads, `SETTLE` apart, do not show
 /// its tag. Its sweep obligation stays all the same.
 pub fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
@@ -317,7 +368,8 @@ pub(super) fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
     r.attempts
         .iter()
         .filter(|attempt| is_unsettled(attempt, now))
-        .any(|attempt| attempt.unseen.is_none_or(|(_, latest)| now.duration_since(latest) >= SETTLE))
+        .map(|attempt| attempt.looked.or(attempt.unseen.map(|(_, latest)| latest)))
+        .any(|looked| looked.is_none_or(|looked| now.duration_since(looked) >= SETTLE))
         .then_some(Next::Do(Action::LookAgain))
 }
 
@@ -359,6 +411,7 @@ fn verified(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
     if let Some(until) = view.patch_in_flight.map(|at| at + DRAIN)
         && until > now
+        && !view.rules.breaks(Mutation::PatchWithoutDrain)
     {
         return Next::Wait(Some(until), Waiting::Settling);
     }
@@ -418,11 +471,11 @@ fn confirmed(r: &Rotation, view: &View<'_>) -> Next {
         return Next::Record(Event::RetireIntended { key_ids: expired });
     }
     if !by_overlap {
-        if guard::is_own_gone(r) {
+        if is_over_for_its_slot(r, now) {
             return Next::Record(Event::OwnGone);
         }
         return match guard::next_own_end(r) {
-            Some(end) => Next::Wait(Some(later(end, now)), Waiting::Overlap),
+            Some(end) => until_own_end(r, end, now),
             // Only values that were replaced before anybody confirmed are left: carried over to the next rotation.
             None => finish_or_settle(r, view),
         };
@@ -454,10 +507,10 @@ pub(super) fn settling(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(end) = guard::next_own_end(r)
         && r.removals.iter().all(|removal| removal.is_settled(SETTLE))
     {
-        if guard::is_own_gone(r) {
+        if is_over_for_its_slot(r, view.clocks.local) {
             return Next::Record(Event::OwnGone);
         }
-        return Next::Wait(Some(later(end, view.clocks.local)), Waiting::Overlap);
+        return until_own_end(r, end, view.clocks.local);
     }
     finish_or_settle(r, view)
 }

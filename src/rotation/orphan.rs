@@ -48,6 +48,11 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
         .filter_map(|(key_id, name, is_certificate)| {
             let tag = tag::parse(name?).filter(|tag| tag.instance == instance)?;
             let rotation = rotations.iter().find(|rotation| rotation.id == tag.rotation)?;
+            if rules.breaks(Mutation::TagIsOwnership) && !rotation.attempts.iter().any(|one| one.number == tag.attempt)
+            {
+                let (rotation, attempt, key_id) = (rotation.id, tag.attempt, key_id.clone());
+                return Some(Orphan { rotation, attempt, key_id, is_certificate });
+            }
             let attempt = rotation.attempts.iter().find(|attempt| attempt.number == tag.attempt)?;
             if rotations.iter().any(|rotation| rotation.spec.retain.contains(key_id)) {
                 return None;

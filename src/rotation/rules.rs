@@ -30,6 +30,41 @@ pub enum Mutation {
     EmergencyWithoutDrain,
     /// Sweep although the journal may be an older one.
     SweepOlder,
+    /// Retire over a sink that cannot compare as soon as its consumer has read again: neither an overlap longer than
+    /// Z nor a fresh read-back.
+    PlainSinkNoDrain,
+    /// Deliver a certificate, and remove one, while a PATCH that may still land was built without it.
+    PatchWithoutDrain,
+    /// Write a certificate into its sinks before Entra has it.
+    DeliverBeforeUpload,
+    /// Leave what a PATCH dropped of others as it is.
+    NoPreImageRepair,
+    /// Take everkey's own sign-ins in the report for the consumer's.
+    OwnProbeCounts,
+    /// Plan nothing after a rotation that nobody confirmed.
+    NothingAfterSuperseded,
+    /// Wait for a confirmation for ever.
+    NoSuperseded,
+    /// Let the report confirm as soon as the new one is used, whatever happens with the old one.
+    ReportNewUsedAlone,
+    /// Take 48 hours for quiet whatever the interval in which the consumer signs in.
+    QuietTooShort,
+    /// Capped audience: ask again at once when an answer was lost.
+    CappedRetryAtOnce,
+    /// Capped audience: ask again before a call that was sent can no longer land.
+    CappedNoDrain,
+    /// Capped audience: believe a single read.
+    CappedOneRead,
+    /// Capped audience: leave what has ended in its slot.
+    CappedExpiredStays,
+    /// Capped audience: once blocked, blocked for ever.
+    CappedBlockedSticky,
+    /// Sweep what a person adopted, because its name looks like ours.
+    SweepAdopted,
+    /// Let an adoption end although its removal is under way.
+    UnadoptLate,
+    /// Take a tag of this store for proof that it made the credential.
+    TagIsOwnership,
 }
 
 /// The rules in force.

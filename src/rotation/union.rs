@@ -35,7 +35,8 @@ pub fn body(
                 body.extend(own_entry(own));
             }
         }
-        let pre_image = if r.state == State::UploadIntent { r.pre_image.as_slice() } else { &[] };
+        let repairs = r.state == State::UploadIntent && !rules.breaks(Mutation::NoPreImageRepair);
+        let pre_image = if repairs { r.pre_image.as_slice() } else { &[] };
         for entry in pre_image {
             let intended = r.removals.iter().any(|removal| removal.key_id == entry.key_id)
                 || gone.is_some_and(|gone| same_entry(entry, gone));

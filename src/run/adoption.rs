@@ -4,11 +4,13 @@
 use crate::model::Adoption;
 use crate::model::AppObserved;
 use crate::model::AppRef;
+use crate::model::Event;
 use crate::model::IntegrationName;
 use crate::model::KeyId;
 use crate::model::ObjectId;
 use crate::model::Rotation;
 use crate::ports::Store;
+use crate::rotation::Mutation;
 use crate::run::engine::Engine;
 use crate::run::setup::RunError;
 
@@ -41,6 +43,16 @@ pub(super) async fn adopted(
 }
 
 impl Engine {
+    /// The mutant forgets a removal that is under way when its adoption ends.
+    pub(super) fn forgets_removal(&self, rotation: &Rotation, event: &Event) -> Option<Rotation> {
+        let Event::AdoptionEnded { key_id } = event else { return None };
+        self.options.rules.breaks(Mutation::UnadoptLate).then(|| {
+            let mut forgetful = rotation.clone();
+            forgetful.removals.retain(|removal| removal.key_id != *key_id);
+            forgetful
+        })
+    }
+
     /// What is adopted right now among what `r` replaces.
     pub(super) async fn adopted(&self, r: &Rotation) -> Result<Vec<KeyId>, RunError> {
         if !r.old.iter().any(|old| old.adopted) {

@@ -88,6 +88,19 @@ impl Engine {
         }
     }
 
+    /// The mutant: delivered before Entra has it.
+    pub(super) async fn deliver_early(&self, r: &Rotation, fresh: &Fresh) {
+        for sink in r.spec.sinks.iter().filter(|sink| sink.handoff().is_none()) {
+            let (wanted, profile) = seals::wanted(&sink.target);
+            if let (Ok(payload), Ok(opened)) =
+                (self.packer().pack(r, fresh, &wanted, profile).await, self.opened(r, sink))
+            {
+                // The mutant does not care.
+                let _ = opened.write(&payload).await;
+            }
+        }
+    }
+
     /// Every machine's sink, read back now.
     pub(super) async fn read_backs(&self, r: &Rotation) -> Result<ReadBacks, Problem> {
         let mut read = Vec::new();

@@ -347,7 +347,8 @@ impl Engine {
         mut commit: Commit,
     ) -> Result<Rotation, RunError> {
         let at = self.now();
-        let after = rotation::after(rotation, event, at).map_err(|impossible| {
+        let forgetful = self.forgets_removal(rotation, event);
+        let after = rotation::after(forgetful.as_ref().unwrap_or(rotation), event, at).map_err(|impossible| {
             Error::new(crate::error::Class::Failed, "R010", impossible.to_string())
                 .help("this is a defect of everkey or a damaged store; nothing was changed. Please report it")
         })?;

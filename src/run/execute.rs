@@ -4,10 +4,12 @@ use crate::error::Class;
 use crate::error::Error;
 use crate::model::Entry;
 use crate::model::Rotation;
+use crate::model::State;
 use crate::plan::Change;
 use crate::plan::Observed;
 use crate::plan::Plan;
 use crate::plan::Step;
+use crate::rotation::Mutation;
 use crate::run::engine::Engine;
 use crate::run::setup::RunError;
 use crate::run::setup::Tick;
@@ -34,6 +36,9 @@ impl Engine {
         let Some(app) = self.provision(change, seen).await? else { return Ok(()) };
         for step in &change.steps {
             let Step::Rotate { spec, reason, old, capped, .. } = step else { continue };
+            if self.options.rules.breaks(Mutation::NothingAfterSuperseded) && self.is_superseded(change).await? {
+                continue;
+            }
             let id = self.ports.store.next_rotation(self.fence).await?;
             let reason = serde_json::to_value(reason).unwrap_or_default();
             let rotation = Rotation {
@@ -61,6 +66,14 @@ impl Engine {
             self.ports.store.commit(self.fence, commit).await?;
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// Whether a rotation of the integration ended without a confirmation (asked by a mutant).
+    async fn is_superseded(&self, change: &Change) -> Result<bool, RunError> {
+        let all = self.ports.store.rotations(&change.integration).await?;
+        Ok(all.iter().any(|r| r.state == State::SupersededUnconfirmed))
     }
 }
 

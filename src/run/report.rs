@@ -1,5 +1,7 @@
 //! Asks the sign-in report: does the consumer use the new key, and is the old one quiet?
 
+use std::borrow::Cow;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
@@ -7,6 +9,7 @@ use crate::model::Confirmation;
 use crate::model::Event;
 use crate::model::Rotation;
 use crate::model::SinkSpec;
+use crate::rotation::Mutation;
 use crate::rotation::evidence::Activity;
 use crate::rotation::evidence::Report;
 use crate::rotation::evidence::Verdict;
@@ -22,8 +25,10 @@ impl Engine {
     pub(super) async fn ask_report(&self, r: &Rotation) -> Acted {
         let later = self.now() + ASK_AGAIN;
         let Some(report) = self.report(r).await? else { return Ok(Some(later)) };
-        match report.verdict(r, self.now()) {
+        let rules = self.options.rules;
+        match report.verdict(&self.reported(r), self.now()) {
             Some(Verdict::Confirmed) => {}
+            Some(Verdict::OldInUse(..) | Verdict::TooEarly(_)) if rules.breaks(Mutation::ReportNewUsedAlone) => {}
             Some(Verdict::OldInUse(_, until) | Verdict::TooEarly(until)) => return Ok(Some(until.max(later))),
             Some(Verdict::NewUnused) | None => return Ok(Some(later)),
         }
@@ -58,7 +63,20 @@ impl Engine {
     /// cannot be read is unknown, and forbids nothing.
     pub(super) async fn old_key_in_use(&self, r: &Rotation) -> Result<Option<Timestamp>, RunError> {
         let Some(report) = self.report(r).await? else { return Ok(None) };
-        Ok(report.old_in_use(r, self.now()).map(|(_, until)| until.max(self.now() + ASK_AGAIN)))
+        if self.options.rules.breaks(Mutation::ReportNewUsedAlone) {
+            return Ok(None);
+        }
+        Ok(report.old_in_use(&self.reported(r), self.now()).map(|(_, until)| until.max(self.now() + ASK_AGAIN)))
+    }
+
+    /// `r` as the report is asked about it; the mutant forgets how often the consumer signs in.
+    fn reported<'a>(&self, r: &'a Rotation) -> Cow<'a, Rotation> {
+        if !self.options.rules.breaks(Mutation::QuietTooShort) {
+            return Cow::Borrowed(r);
+        }
+        let mut forgetful = r.clone();
+        forgetful.spec.confirm.consumer_use_interval = None;
+        Cow::Owned(forgetful)
     }
 
     /// The report on the keys of `r`; `None` when it cannot be read (right, licence, cloud).
@@ -68,7 +86,9 @@ impl Engine {
         let mut report = Report::default();
         let keys = r.old.iter().map(|old| &old.key_id).chain(r.fresh.as_ref().map(|fresh| &fresh.key_id));
         for key_id in keys {
-            report.own.insert(key_id.clone(), self.ports.store.sign_ins(key_id).await?);
+            if !self.options.rules.breaks(Mutation::OwnProbeCounts) {
+                report.own.insert(key_id.clone(), self.ports.store.sign_ins(key_id).await?);
+            }
             if let Some(line) = lines.iter().find(|line| line.key_id == *key_id) {
                 let activity = Activity { last: line.last, request_id: line.request_id.clone() };
                 report.activities.insert(key_id.clone(), activity);

@@ -6,11 +6,13 @@ use crate::model::AppRef;
 use crate::model::CredentialStatus;
 use crate::model::Event;
 use crate::model::IntegrationName;
+use crate::model::KeyId;
 use crate::model::Outcome;
 use crate::model::Rotation;
 use crate::plan::Observed;
 use crate::policy::Policy;
 use crate::ports::PortError;
+use crate::rotation::Mutation;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Orphan;
 use crate::run::act::Acted;
@@ -49,7 +51,8 @@ impl Engine {
         let adopted = adoption::on(self.ports.store.as_ref(), &app.object_id).await?;
         for orphan in orphans {
             // A name that looks like ours is no ownership: what a person adopted is in use.
-            if adopted.iter().any(|adoption| adoption.key_id == orphan.key_id) {
+            let is_adopted = adopted.iter().any(|adoption| adoption.key_id == orphan.key_id);
+            if is_adopted && !self.options.rules.breaks(Mutation::SweepAdopted) {
                 continue;
             }
             let Some(rotation) = rotations.iter().find(|r| r.id == orphan.rotation) else { continue };
@@ -117,13 +120,18 @@ impl Engine {
             }
             r = self.commit(&r, &event, commit).await?;
         }
+        // What a person adopted is theirs, whatever its name says: the attempt no longer waits for it.
+        let adopted = adoption::on(self.ports.store.as_ref(), &r.app.object_id).await?;
+        let is_adopted = |key_id: &KeyId| adopted.iter().any(|adoption| adoption.key_id == *key_id);
         for attempt in r.attempts.clone() {
             if attempt.outcome != Outcome::Unknown || attempt.swept {
                 continue;
             }
-            let shows = |name: Option<&String>| name.is_some_and(|name| name.ends_with(&attempt.tag));
-            let present = app.secrets.iter().any(|entry| shows(entry.display_name.as_ref()))
-                || app.certificates.iter().any(|entry| shows(entry.display_name.as_ref()));
+            let shows = |key_id: &KeyId, name: Option<&String>| {
+                name.is_some_and(|name| name.ends_with(&attempt.tag)) && !is_adopted(key_id)
+            };
+            let present = app.secrets.iter().any(|entry| shows(&entry.key_id, entry.display_name.as_ref()))
+                || app.certificates.iter().any(|entry| shows(&entry.key_id, entry.display_name.as_ref()));
             let event = Event::AttemptSeen { number: attempt.number, present };
             r = self.commit(&r, &event, self.blank()).await?;
         }

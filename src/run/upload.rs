@@ -17,6 +17,7 @@ use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::State;
 use crate::ports::PortError;
+use crate::rotation::Mutation;
 use crate::rotation::numbers::DISPLAY_NAME_MAX;
 use crate::rotation::numbers::SETTLE;
 use crate::rotation::tag;
@@ -78,6 +79,11 @@ impl Engine {
             }
             Err(error) => return self.fail(r, explain::problem(&error, "read the certificates"), false).await,
         };
+        if self.options.rules.breaks(Mutation::DeliverBeforeUpload)
+            && let Some(fresh) = &r.fresh
+        {
+            self.deliver_early(r, fresh).await;
+        }
         let event = Event::UploadIntended { pre_image: before };
         self.commit(r, &event, self.blank()).await?;
         self.uploads.begin(r);
@@ -199,7 +205,7 @@ impl Engine {
             })
             .filter(|entry| !r.removals.iter().any(|removal| removal.key_id == entry.key_id))
             .collect();
-        if lost.is_empty() {
+        if lost.is_empty() || self.options.rules.breaks(Mutation::NoPreImageRepair) {
             return Ok(None);
         }
         let names: Vec<String> = lost.iter().map(|entry| entry.key_id.to_string()).collect();

@@ -73,7 +73,9 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::Confirmed => "confirm: complete".to_owned(),
         Event::ReceiptVoided { handoff, .. } => format!("confirm: receipt of {handoff} is void, issued again"),
         Event::Renewed => "stage: a new value takes the place of one that was lost".to_owned(),
-        Event::OwnGone => "retire: ours are gone; what was adopted leaves at its own end".to_owned(),
+        Event::OwnGone => {
+            "retire: what is left leaves at its own end; the next rotation does not wait for it".to_owned()
+        }
         Event::AdoptionEnded { key_id } => format!("retire: {key_id} is no longer adopted; it is left alone"),
         Event::RetireIntended { key_ids } => format!("retire: {} old to be removed", key_ids.len()),
         Event::ExpiredIntended { key_ids } => format!("retire: {} expired to be removed", key_ids.len()),

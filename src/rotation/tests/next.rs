@@ -60,7 +60,11 @@ fn after_a_lost_answer_it_looks_then_waits_an_hour_then_tries_under_a_new_number
 #[test]
 fn three_open_ambiguous_attempts_blow_the_fuse() {
     let now = at(10);
-    let open = |number| Attempt { unseen: Some((now, now)), ..attempt(number, now - mins(5), Outcome::Unknown) };
+    let open = |number| Attempt {
+        unseen: Some((now, now)),
+        looked: Some(now),
+        ..attempt(number, now - mins(5), Outcome::Unknown)
+    };
     let r = Rotation { state: State::Unknown, attempts: vec![open(1), open(2), open(3)], ..planned() };
     assert_eq!(next(&r, &view(now)), Next::Wait(Some(now + mins(5)), Waiting::Fuse));
 }

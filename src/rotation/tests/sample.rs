@@ -110,6 +110,7 @@ pub fn attempt(number: u32, started: Timestamp, outcome: Outcome) -> Attempt {
         outcome,
         closed: (outcome != Outcome::Open).then_some(started),
         unseen: None,
+        looked: None,
         swept: false,
     }
 }

@@ -1,0 +1,32 @@
+//! What the simulator has found in the engine: each trace failed once, and must never fail again.
+
+use everkey::rotation::Rules;
+
+use crate::chooser::Chooser;
+use crate::chooser::read;
+use crate::kinds::Kind;
+use crate::schedule::Scenario;
+use crate::schedule::Stage;
+
+fn passes(scenario: Scenario, trace: &str) {
+    let report = Stage::new(scenario).run(Chooser::trace(&read(trace)), Rules::default(), true);
+    assert!(report.violations.is_empty(), "{trace}: {:#?}\n{}", report.violations, report.story.join("\n"));
+}
+
+/// Rotated on its first day, old and new ended together, and nothing was planned in between.
+#[test]
+fn an_early_rotation_of_a_hand_off_does_not_let_the_new_one_lapse() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Handoff) }, "write#3=2");
+}
+
+/// The call was never applied: two reads after Z say so, and the slot is free again.
+#[test]
+fn a_capped_audience_goes_on_after_an_answer_that_was_lost() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Capped) }, "write#1=3");
+}
+
+/// The tag stays in sight and is nobody's to remove: the rotation goes on.
+#[test]
+fn a_rotation_goes_on_when_a_person_adopts_what_its_lost_attempt_made() {
+    passes(Scenario::of(Kind::Secret), "write#1=2 between#2=5");
+}

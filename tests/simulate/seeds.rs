@@ -1,0 +1,145 @@
+//! Seeds: each is one schedule of faults, and the same for ever. A failure prints its seed, the shortest trace that still
+//! fails, and how to run it again.
+
+use std::collections::BTreeMap;
+
+use everkey::rotation::Rules;
+
+use crate::campaign_ledger::Part;
+use crate::chooser::Choice;
+use crate::chooser::Chooser;
+use crate::chooser::Dice;
+use crate::chooser::written;
+use crate::kinds::Kind;
+use crate::schedule::Report;
+use crate::schedule::Scenario;
+use crate::schedule::Stage;
+
+/// Most faults in one schedule.
+const MOST_FAULTS: u32 = 5;
+
+/// The scenarios that seeds are drawn for.
+pub fn scenarios() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.push(Scenario::of(kind));
+        all.push(Scenario { replicas: 3, rotations: 2, ..Scenario::of(kind) });
+        all.push(Scenario { issued: false, ..Scenario::of(kind) });
+    }
+    all
+}
+
+/// The chooser of a seed.
+pub fn chooser(seed: u64) -> Chooser {
+    let mut dice = Dice::new(seed);
+    let faults = 1 + dice.roll(MOST_FAULTS);
+    let one_in = [3, 6, 12, 40][dice.roll(4) as usize];
+    Chooser::seeded(dice, faults, one_in)
+}
+
+/// The shortest trace that still fails: choices are left out one by one.
+pub fn shrunk(stage: &Stage, rules: Rules, taken: &[Choice]) -> Vec<Choice> {
+    let fails = |trace: &[Choice]| !stage.run(Chooser::trace(trace), rules, false).violations.is_empty();
+    let mut trace = taken.to_vec();
+    if !fails(&trace) {
+        return trace;
+    }
+    let mut at = 0;
+    while at < trace.len() {
+        let mut shorter = trace.clone();
+        shorter.remove(at);
+        if fails(&shorter) {
+            trace = shorter;
+            at = 0;
+        } else {
+            at += 1;
+        }
+    }
+    trace
+}
+
+/// What a reader of a failure needs.
+pub fn told(stage: &Stage, rules: Rules, seed: u64, report: &Report) -> String {
+    let trace = shrunk(stage, rules, &report.taken);
+    let again = stage.run(Chooser::trace(&trace), rules, true);
+    format!(
+        "{:?}, seed {seed}:\n{}\nthe shortest trace that fails: {}\n{}\nagain: EVERKEY_SIMULATE_SEED={}:{seed} cargo \
+         nextest run --test simulate replay",
+        stage.scenario(),
+        again.violations.join("\n"),
+        written(&trace),
+        again.story.join("\n"),
+        stage.scenario().name(),
+    )
+}
+
+#[derive(Default)]
+struct Sum {
+    schedules: u64,
+    faults: BTreeMap<&'static str, u64>,
+    crashes: u64,
+    pauses: u64,
+    clock_jumps: u64,
+    looks: u64,
+    unseen_losses: u64,
+}
+
+impl Sum {
+    fn add(&mut self, report: &Report) {
+        self.schedules += 1;
+        for choice in &report.taken {
+            *self.faults.entry(choice.point.name()).or_default() += 1;
+        }
+        self.crashes += report.figures.crashes;
+        self.pauses += report.figures.pauses;
+        self.clock_jumps += report.figures.clock_jumps;
+        self.looks += report.figures.looks;
+        self.unseen_losses += report.figures.unseen_losses;
+    }
+}
+
+/// Runs the schedules of `seeds`, and panics at the first that fails.
+fn run(scenario: Scenario, seeds: std::ops::Range<u64>, sum: &mut Sum) {
+    let stage = Stage::new(scenario);
+    for seed in seeds {
+        let report = stage.run(chooser(seed), Rules::default(), false);
+        assert!(report.violations.is_empty(), "{}", told(&stage, Rules::default(), seed, &report));
+        sum.add(&report);
+    }
+}
+
+#[test]
+fn seeds_find_nothing() {
+    let mut part =
+        Part::new("simulation", "whatever goes wrong in a schedule, nobody loses access and all comes right");
+    let scenarios = scenarios();
+    let each = part.depth(600, 1_000_000) / scenarios.len();
+    let mut sum = Sum::default();
+    for scenario in scenarios {
+        run(scenario, 0..each as u64, &mut sum);
+    }
+    part.count("schedules", sum.schedules);
+    part.count("crashes", sum.crashes);
+    part.count("pauses of a process", sum.pauses);
+    part.count("clock jumps", sum.clock_jumps);
+    part.count("looks from outside", sum.looks);
+    for (kind, number) in &sum.faults {
+        part.count(&format!("faults: {kind}"), *number);
+    }
+    part.count("entries of others lost before everkey saw them (PATCH)", sum.unseen_losses);
+    part.count("violations", 0);
+    part.done();
+}
+
+/// `EVERKEY_SIMULATE_SEED=secret:4711`, with `x3` and `new` behind the kind as the failure printed it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a person asks for one seed")]
+fn replay() {
+    let Ok(asked) = std::env::var("EVERKEY_SIMULATE_SEED") else { return };
+    let (name, seed) = asked.split_once(':').expect("KIND:SEED");
+    let scenario = scenarios().into_iter().find(|one| one.name() == name).expect("a scenario that is known");
+    let stage = Stage::new(scenario);
+    let seed = seed.parse().expect("a number");
+    let report = stage.run(chooser(seed), Rules::default(), true);
+    assert!(report.violations.is_empty(), "{}", told(&stage, Rules::default(), seed, &report));
+}
