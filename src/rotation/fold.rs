@@ -105,6 +105,10 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         }
         Event::AttemptsForgotten { up_to } => {
             r.forgotten = r.forgotten.max(*up_to);
+            // They stay where they are: nothing is waited for any more.
+            for attempt in r.attempts.iter_mut().filter(|a| a.number <= *up_to && a.outcome == Outcome::Unknown) {
+                attempt.swept = true;
+            }
             Some(())
         }
         Event::KeySealed { .. } => {

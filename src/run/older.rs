@@ -96,7 +96,7 @@ impl Engine {
         let is_older = gone.iter().any(|own| settled(own))
             || match self.shows_another(rotations).await {
                 Some(another) => another,
-                None => return Ok(true),
+                None => false,
             };
         if is_older {
             for orphan in orphans {
@@ -107,7 +107,7 @@ impl Engine {
                 }
             }
         }
-        Ok(is_older || !gone.is_empty())
+        Ok(is_older)
     }
 
     /// Whether a sink shows something else than was delivered to it last; `None` when one cannot be read.
