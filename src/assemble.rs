@@ -3,6 +3,7 @@
 mod identity;
 mod reading;
 mod signers;
+mod throw_away;
 mod vaults;
 
 pub use identity::workload_claims;
@@ -10,6 +11,8 @@ pub use reading::Reading;
 pub use reading::graph;
 pub use reading::reading;
 pub use reading::store_if_there;
+pub use throw_away::THROWN_AWAY_SINKS;
+pub use throw_away::throw_away;
 
 use std::sync::Arc;
 
@@ -55,9 +58,6 @@ use signers::Signers;
 
 /// Limit of each network operation of mail.
 const SMTP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
-
-/// Where [`throw_away`] has its sinks, below its directory.
-pub const THROWN_AWAY_SINKS: &str = "sinks";
 
 /// Adapters of one tenant.
 pub struct Assembled {
@@ -131,24 +131,6 @@ async fn build(
         tokens: connected.entra,
     };
     Ok(Assembled { ports, login_url: endpoints.login_url, clock_note })
-}
-
-/// The same tenant with a store and sinks of its own below `dir`, which is thrown away: nothing of them is known to
-/// anybody, the seal key included. Nobody is told by mail.
-///
-/// # Errors
-/// `T0…` for the store.
-pub async fn throw_away(assembled: &Assembled, dir: &std::path::Path) -> Result<Ports> {
-    let failed = |error| explain::store(&error);
-    let key = SealKey::generate().and_then(SealKey::read).map_err(failed)?;
-    let place = dir.join("store").join("everkey.db");
-    let store = Sqlite::open(&place, key, crate::store::Options::default()).await.map_err(failed)?;
-    Ok(Ports {
-        notifier: None,
-        sinks: Arc::new(crate::sinks::Factory::below(dir.join(THROWN_AWAY_SINKS))),
-        store: Arc::new(store),
-        ..assembled.ports.clone()
-    })
 }
 
 /// Graph of a tenant with its clock, without the store: for a look at what may be wrong.

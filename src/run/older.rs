@@ -93,11 +93,7 @@ impl Engine {
         let now = self.now();
         let settled = |own: &OwnCredential| now.duration_since(own.start) > LONG_CURRENT;
         let gone: Vec<&OwnCredential> = orphan::current_gone(&own, seen).collect();
-        let is_older = gone.iter().any(|own| settled(own))
-            || match self.shows_another(rotations).await {
-                Some(another) => another,
-                None => false,
-            };
+        let is_older = gone.iter().any(|own| settled(own)) || self.shows_another(rotations).await.unwrap_or_default();
         if is_older {
             for orphan in orphans {
                 let Some(rotation) = self.ports.store.rotation(orphan.rotation).await? else { continue };

@@ -71,7 +71,7 @@ impl TokenEndpoint for Endpoint {
 }
 
 fn not_yet() -> Probe {
-    Probe::NotYet { code: "AADSTS7000215".into(), message: "not known".into() }
+    Probe::NotYet { request_id: None, code: "AADSTS7000215".into(), message: "not known".into() }
 }
 
 /// Key tools.
