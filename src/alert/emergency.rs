@@ -21,8 +21,8 @@ use super::track::Track;
 
 /// After so many hourly mails the next one comes a day later.
 const HOURS: i64 = 48;
-/// So many daily ones follow.
-const DAYS: i64 = 14;
+/// So many daily ones follow: longer than any credential lives.
+const DAYS: i64 = 800;
 
 /// That a key is replaced at once: to security and the owner with every id, to those above, and to the people of the
 /// integration in plain words. `id` is the emergency's number.

@@ -10,6 +10,7 @@ use nix::sys::termios::Termios;
 use tokio::sync::Notify;
 use zeroize::Zeroize as _;
 
+use super::args::Form;
 use super::output;
 use super::output::Output;
 use crate::error::Class;
@@ -43,7 +44,8 @@ pub async fn confirm(out: &Output, question: &str, woken: &Notify) -> Result<(),
 /// # Errors
 /// `U073` where nobody can be asked, `U004` for anything but the name, and the signal.
 pub async fn name(out: &Output, name: &str, price: &str, woken: &Notify) -> Result<(), RunError> {
-    if !out.is_interactive() {
+    // Only the table shows what is confirmed.
+    if !out.is_interactive() || out.form() != Form::Table {
         return Err(Error::new(
             Class::Usage,
             "U073",

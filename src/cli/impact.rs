@@ -1,6 +1,7 @@
 //! What `revoke --emergency` says before anybody has to confirm it.
 
 use super::output::clean;
+use crate::alert::Rules;
 use crate::model::KeyId;
 use crate::model::Rotation;
 use crate::model::SinkSpec;
@@ -11,7 +12,7 @@ use crate::run::emergency::Draft;
 use crate::run::ring::Entry;
 
 /// The impact first, then what is done, what else is there, and what cannot be done.
-pub fn text(policy: &Policy, draft: &Draft, asked: &Asked, security: Option<&str>) -> String {
+pub fn text(policy: &Policy, draft: &Draft, asked: &Asked, rules: &Rules) -> String {
     let mut lines = vec![format!("EMERGENCY for {}. If it goes wrong: {}", policy.title, policy.impact)];
     let word = draft.spec.kind.word();
     let machines: Vec<String> =
@@ -30,8 +31,10 @@ pub fn text(policy: &Policy, draft: &Draft, asked: &Asked, security: Option<&str
     }
     let people = policy.people.pm.iter().map(|pm| format!("{pm} (PM)"));
     let backup = policy.people.backup.iter().map(|backup| format!("{backup} (backup)"));
-    let told: Vec<String> =
-        people.chain(backup).chain([policy.people.owner.clone()]).chain(security.map(str::to_owned)).collect();
+    let owner = Some(policy.people.owner.clone()).filter(|owner| !owner.is_empty()).or(rules.fallback_to.clone());
+    let above = rules.escalate_to.iter().cloned();
+    let mut told: Vec<String> = people.chain(backup).chain(owner).chain(rules.security_to.clone()).collect();
+    told.extend(above.filter(|one| !told.contains(one)).collect::<Vec<_>>());
     lines.push(format!("  Tells  {}", told.join(", ")));
     for handoff in draft.spec.sinks.iter().filter_map(SinkSpec::handoff) {
         let (doer, recipient) = (&handoff.doer, &handoff.recipient_name);

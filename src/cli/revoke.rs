@@ -164,8 +164,8 @@ impl Job<'_> {
                 .help("--reason \"secret pasted in a ticket\"")
                 .into());
         }
-        let security = self.context.settings.tool.alerts.security_to.as_deref();
-        self.out.print(&impact::text(self.policy, &draft, &asked, security));
+        let rules = self.context.settings.alert_rules();
+        self.out.print(&impact::text(self.policy, &draft, &asked, &rules));
         self.confirm(&draft, &asked).await?;
         let begun = held.engine.begin_emergency(self.policy, &draft, &asked).await?;
         let stands = self.carry(held, begun.id).await?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -72,10 +73,11 @@ pub async fn run(cli: &Cli, args: &SimulateArgs, out: &Output) -> Result<u8, Err
         simulate::simulate(subject(cli)?, &options, &|part| bar.set_position((part * 1000.0) as u64)).await;
     bar.finish_and_clear();
     let simulation = simulation?;
+    tell(&simulation, out)?;
     if let Some(file) = &args.html {
         config::write_file(file, simulate::page(&simulation).as_bytes())?;
+        out.print(&format!("\nThe picture is in {}\n", file.display()));
     }
-    tell(&simulation, args.html.as_deref(), out)?;
     if simulation.verdict.good {
         return Ok(OK);
     }
@@ -89,15 +91,12 @@ pub async fn run(cli: &Cli, args: &SimulateArgs, out: &Output) -> Result<u8, Err
     Ok(Class::Failed.exit_code())
 }
 
-fn tell(simulation: &Simulation, html: Option<&Path>, out: &Output) -> Result<(), Error> {
+fn tell(simulation: &Simulation, out: &Output) -> Result<(), Error> {
     match out.form() {
         Form::Csv => out.verbatim(&events::csv(simulation)?),
         Form::Ndjson => out.verbatim(&events::lines(simulation)),
         Form::Json | Form::Sarif | Form::Table => {
             out.print(&table::table(simulation, out.columns()));
-            if let Some(file) = html {
-                out.print(&format!("\nThe picture is in {}\n", file.display()));
-            }
             let document: Value = serde_json::to_value(simulation).unwrap_or_default();
             out.document(&document);
         }
@@ -133,7 +132,8 @@ fn options(args: &SimulateArgs) -> Result<SimulateOptions, Error> {
     let span = args.period.parse::<jiff::Span>().ok();
     let until = span.and_then(|span| begin.checked_add(span).ok()).map(|end| end.timestamp());
     let longest = begin.checked_add(jiff::Span::new().years(MOST_YEARS)).map_or(from, |end| end.timestamp());
-    let until = until.filter(|until| *until > from && *until <= longest);
+    let shortest = from + SignedDuration::from_hours(24);
+    let until = until.filter(|until| *until >= shortest && *until <= longest);
     let until = until.ok_or_else(|| wrong(format!("{:?} is no period that can be simulated", args.period)))?;
     Ok(SimulateOptions {
         absent: args.absent.iter().cloned().collect(),

@@ -171,7 +171,8 @@ fn rotate(
         reason,
         not_after: input.now.checked_add(spec.lifetime).unwrap_or(Timestamp::MAX),
         retire_not_before,
-        capped: policy.app.audience.is_capped(),
+        // Certificates have room of their own.
+        capped: policy.app.audience.is_capped() && matches!(spec.kind, CredentialKind::ClientSecret),
         urgent: end.is_some_and(|end| end.duration_since(input.now) < spec.overlap),
         spec: Box::new(spec.clone()),
         old,

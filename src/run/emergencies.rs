@@ -43,6 +43,12 @@ pub const EMERGENCIES: &[(&str, &str, &str, &str)] = &[
         "Run the same command again, or let everkey serve go on.",
     ),
     (
+        "R086",
+        "the policy retains the credential",
+        "What `retain` names is never removed, whatever happens, and an emergency that leaves it would be none.",
+        "Take it out of `retain` in the policy, then run `everkey revoke --emergency` again.",
+    ),
+    (
         "U070",
         "revoke is for emergencies",
         "Removing a credential without overlap stops whoever still uses it. A normal change keeps the old one until the new \

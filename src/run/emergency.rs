@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::model::Adoption;
 use crate::model::AppObserved;
 use crate::model::AppRef;
+use crate::model::CredentialKind;
 use crate::model::CredentialSpec;
 use crate::model::CredentialStatus;
 use crate::model::Delivery;
@@ -84,7 +85,8 @@ impl Engine {
     /// What an emergency of `policy` would do.
     ///
     /// # Errors
-    /// `U074` when the slot must be named, `R081` when there is nothing to revoke, `R082` when `also` names what it may not.
+    /// `U074` when the slot must be named, `R081` when there is nothing to revoke, `R082` when `also` names what it may not,
+    /// `R086` when the policy retains what would have to leave.
     pub async fn emergency_draft(&self, policy: &Policy, asked: &Asked) -> Result<Draft, RunError> {
         let spec = slot(policy, asked.slot.as_ref())?;
         let observed = self.observe(std::slice::from_ref(policy)).await?;
@@ -111,13 +113,13 @@ impl Engine {
         let mut old = in_use(seen, &spec, closes.as_ref());
         let mine = plan::adopted_for(policy, &spec, &seen.adopted).map(plan::old_of);
         let adopted: Vec<OldCredential> = mine.filter(|one| !old.iter().any(|o| o.key_id == one.key_id)).collect();
-        // Where nothing of ours serves the slot, what was adopted does.
-        let serves = old.iter().any(|one| !one.adopted);
-        let mut targets: Vec<KeyId> = old.iter().filter(|one| !one.adopted).map(|one| one.key_id.clone()).collect();
+        // Where nothing of ours serves the slot yet, what was adopted does: also what an open rotation has of it.
+        let serves = old.iter().any(|one| !one.adopted && !one.replaced);
         if !serves {
-            targets.extend(adopted.iter().map(|one| one.key_id.clone()));
             old.extend(adopted);
         }
+        let leaves = |one: &&OldCredential| !one.adopted || !serves;
+        let mut targets: Vec<KeyId> = old.iter().filter(leaves).map(|one| one.key_id.clone()).collect();
         let known = under_way.as_ref().map_or(&[][..], |r| &r.old);
         let mut also = Vec::new();
         for key_id in &asked.also {
@@ -132,6 +134,13 @@ impl Engine {
         }
         if under_way.is_none() && targets.is_empty() {
             return Err(nothing().into());
+        }
+        if let Some(kept) = targets.iter().find(|key_id| spec.retain.contains(key_id)) {
+            let what = format!("{kept} would stay: the policy retains it");
+            return Err(Error::new(Class::Failed, "R086", what)
+                .why("nothing removes what `retain` names, an emergency neither")
+                .help("take it out of `retain` in the policy, then run the same command again; nothing was changed")
+                .into());
         }
         let unused = self.unused(closes.as_ref()).await?;
         let app = record.app.clone();
@@ -200,7 +209,7 @@ impl Engine {
             refused: Vec::new(),
         };
         let rotation = Rotation {
-            capped: policy.app.audience.is_capped(),
+            capped: policy.app.audience.is_capped() && matches!(draft.spec.kind, CredentialKind::ClientSecret),
             reason: REASON.to_owned(),
             old: draft.old.clone(),
             emergency: Some(Box::new(emergency)),

@@ -1,5 +1,6 @@
 //! The evidence pack of an emergency: everything that the journal says of it, for an auditor and for a program. No
-//! value and nothing derived from one is in it.
+//! value is in it. Its part of the history stands there whole, since the hashes cover it: with the entries of other
+//! integrations in those hours, and with the fingerprint that a place's read-back was compared by.
 
 use jiff::Timestamp;
 use serde_json::Value;

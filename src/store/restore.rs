@@ -82,6 +82,8 @@ pub async fn restore(restoring: Restoring<'_>) -> Result<Restored, StoreError> {
                 current.settle().await;
                 compared?
             }
+            // Another one is live: an older copy of this one beside it would do everything a second time.
+            Err(error @ (StoreError::Moved(_) | StoreError::Arriving(_))) => return Err(error),
             Err(_) if force => Vec::new(),
             Err(error) => return Err(refused(&format!("the present store cannot be compared with it ({error})"))),
         },

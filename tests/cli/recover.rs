@@ -128,4 +128,20 @@ fn a_store_whose_key_is_lost_is_set_aside_and_kept() {
     world.replace(&world.policy("roger365-replicator"), "mode = \"rotate\"", "mode = \"alert\"");
     world.run(&["recover", "--confirm", "roger365-replicator"]).fails(1, "R043", &["everkey enable"]);
     assert_eq!(world.credentials(), before);
+
+    // Killed when everything of it is adopted and the new one made: the same line goes on, and makes no other.
+    let line = ["recover", "--confirm", "lexzur-email-engine"];
+    let (_, old) = delivered(&world);
+    let run = world.spawn(&line);
+    until(|| world.history().contains("stage: secret hint"));
+    run.signal("KILL");
+    run.wait();
+    assert_eq!(world.credentials().len(), before.len() + 1);
+    world.run(&["recover", "--confirm", "lexzur"]).fails(64, "U080", &["lexzur"]);
+    world.run(&line).exits(0);
+    assert_eq!(world.credentials().len(), before.len() + 1);
+    let (client, new) = delivered(&world);
+    assert!(new != old && world.token_with(&client, &new) == 200);
+    // Done is done.
+    world.run(&line).fails(64, "U080", &["lexzur"]);
 }

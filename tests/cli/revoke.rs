@@ -46,6 +46,16 @@ fn nothing_happens_without_the_word_the_reason_and_the_name() {
         assert!(ran.out.contains(words), "{words}\n{}", ran.out);
     }
     assert_eq!((world.credentials(), world.history()), before);
+
+    // What the policy retains would stay: that is said before anything happens.
+    let state = world.state();
+    let app =
+        state["applications"].as_object().unwrap().values().find(|app| app["displayName"] == "LEXZUR E-mail Engine");
+    let key_id = app.unwrap()["credentials"]["passwords"][0]["keyId"].as_str().unwrap().to_owned();
+    let retained = format!("lifetime = \"365d\"\nretain = [\"{key_id}\"]");
+    world.replace(&world.policy(NAME), "lifetime = \"365d\"", &retained);
+    world.run(&with(&["--confirm", NAME])).fails(1, "R086", &[&key_id, "retain"]);
+    assert_eq!((world.credentials(), world.history()), before);
 }
 
 /// The hash of every entry, computed by the words of the document alone.

@@ -180,7 +180,8 @@ fn what_a_backup_does_not_know_is_told_and_stays() {
     rotate(&world, 7);
     let state = world.state().to_string();
     assert_eq!(state.matches(".6.1]").count(), 1, "the tag is not given twice");
-    assert_eq!(state.matches(".1006.1]").count(), 1, "numbers were skipped");
+    // 1000 by the restore, and one by the look that found 6 beyond the journal.
+    assert_eq!(state.matches(".1007.1]").count(), 1, "numbers were skipped");
     world.run(&["apply", "--yes"]).exits(0);
     assert!(all.iter().all(|one| world.credentials().contains(one)), "and still nothing is removed");
 }

@@ -170,8 +170,6 @@ fn close(kind: Kind, trials: usize, tally: &Tally) {
     );
     part.count("rotations", trials);
     part.count("edits by somebody else", tally.edits);
-    part.count("losses of ours", 0);
-    part.count("losses of theirs that everkey had read", 0);
     part.count("losses of theirs between everkey's reading and its PATCH", tally.lost_unseen);
     part.done();
 }

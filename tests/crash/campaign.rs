@@ -89,7 +89,6 @@ impl Points {
         told(self.kind, what, points, looks);
         part.count("crash points", points);
         part.count("looks from outside", looks);
-        part.count("violations", 0);
         part.done();
     }
 }

@@ -83,7 +83,6 @@ impl Twice {
         let mut part = Part::new(format!("doubles-{}", kind.name()), promise);
         part.count("pairs of crashes", pairs);
         part.count("looks from outside", self.looks + self.world.outside.seen().looks);
-        part.count("violations", 0);
         part.done();
         assert!(pairs > 10, "{pairs} pairs");
     }

@@ -83,7 +83,6 @@ async fn rotations(kind: Kind, calls: &[Call<'_>]) {
     let name = format!("faults-{}-{}", kind.name(), calls[0].1.trim_matches('/'));
     let mut part = Part::new(name.replace('/', "-"), promise);
     part.count("rotations", calls.len() * effects().len() * 2);
-    part.count("violations", 0);
     part.done();
 }
 
@@ -191,7 +190,6 @@ async fn storm(kind: Kind, calls: &[Call<'_>], seed: u64) {
         format!("{kind:?}: seeded storms of one to three failing calls and one to three crashes"),
     );
     part.count("storms", cases);
-    part.count("violations", 0);
     part.done();
 }
 

@@ -149,7 +149,6 @@ async fn disks(kind: Kind) {
         part.count("of them tried", tally.failed);
         part.count("ended with an error", tally.said);
         part.count("looks from outside", tally.looks);
-        part.count("violations", 0);
         part.done();
     }
 }

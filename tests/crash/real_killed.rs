@@ -144,7 +144,6 @@ fn close(kind: Kind, is_server: bool, what: &str, tally: Tally, wrong: &[String]
     for (name, count) in tally.names {
         part.count(&format!("at {name}"), count);
     }
-    part.count("violations", 0);
     part.done();
 }
 

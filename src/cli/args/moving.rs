@@ -7,7 +7,7 @@ use clap::Args;
 /// `store copy`
 #[derive(Args, Debug)]
 pub struct CopyArgs {
-    /// New file or empty database (`sqlite:///…` or `postgres://USER@HOST/DATABASE`, without a password)
+    /// New file or empty database (`sqlite:///PATH` or `postgres://USER@HOST/DATABASE`, without a password)
     #[arg(long, env = "EVERKEY_TO", value_name = "URL")]
     pub to: String,
     /// File that holds the password of that database

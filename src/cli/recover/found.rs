@@ -37,6 +37,8 @@ pub struct Remains {
     pub tagged: Vec<(Listed, Tag)>,
     /// Credentials of others, which nobody touches.
     pub others: usize,
+    /// An earlier run adopted some already.
+    pub is_begun: bool,
 }
 
 /// What carries the tag of another store, and the integrations whose application cannot be told.
@@ -91,9 +93,13 @@ async fn remains(context: &Context, policy: &Policy, app: &AppRef, own: &str) ->
         .filter_map(|one| Some((one.clone(), tag::parse(one.name.as_deref()?)?)))
         .filter(|(one, tag)| tag.instance != own && !is_adopted(&one.key_id))
         .collect();
+    let is_begun = listed.iter().any(|one| {
+        let tag = one.name.as_deref().and_then(tag::parse);
+        tag.is_some_and(|tag| tag.instance != own) && is_adopted(&one.key_id)
+    });
     let others = listed.len() - tagged.len();
     let (policy, app, display_name) = (policy.clone(), app.clone(), holder.display_name.clone());
-    Ok(Some(Remains { policy, app, display_name, tagged, others }))
+    Ok(Some(Remains { policy, app, display_name, tagged, others, is_begun }))
 }
 
 /// When each was last used, as far as Entra's report tells; empty where it does not.

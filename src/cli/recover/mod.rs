@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use super::OK;
 use crate::cli::apply::Job;
 use crate::cli::args::Cli;
+use crate::cli::args::Form;
 use crate::cli::args::RecoverArgs;
 use crate::cli::ask;
 use crate::cli::context::Context;
@@ -21,6 +22,7 @@ use crate::config;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::Adoption;
+use crate::model::CredentialStatus;
 use crate::model::Entry;
 use crate::model::IntegrationName;
 use crate::model::IntegrationRecord;
@@ -85,8 +87,9 @@ pub async fn run(cli: &Cli, args: &RecoverArgs, out: &Output) -> Result<u8, Erro
         one.tagged.retain(|(_, tag)| lost.contains(&tag.instance));
         one.others += before - one.tagged.len();
     }
-    all.retain(|one| !one.tagged.is_empty());
-    if all.is_empty() {
+    let again = interrupted(&context, args, &all).await?;
+    all.retain(|one| !one.tagged.is_empty() || again.contains(&one.policy.name));
+    if all.is_empty() && args.confirm.is_empty() {
         out.print("Nothing to recover: no application of the policies carries the tag of another store.\n");
         found::tell_unclear(&unclear, out);
         out.document(&found::document(&context, &lost, &[], &unclear, &BTreeMap::new()));
@@ -103,7 +106,7 @@ pub async fn run(cli: &Cli, args: &RecoverArgs, out: &Output) -> Result<u8, Erro
     if args.confirm.is_empty() {
         out.print(&found::list(&all, &used, now));
         found::tell_unclear(&unclear, out);
-        if !out.is_interactive() {
+        if !out.is_interactive() || out.form() != Form::Table {
             out.print("\nNothing was changed. One by one: everkey recover --confirm NAME\n");
             out.document(&found::document(&context, &lost, &all, &unclear, &used));
             return Ok(OK);
@@ -113,6 +116,17 @@ pub async fn run(cli: &Cli, args: &RecoverArgs, out: &Output) -> Result<u8, Erro
     let chosen: Vec<&Remains> =
         all.iter().filter(|one| args.confirm.iter().any(|name| one.policy.name.as_str() == name)).collect();
     begin(&context, args, &chosen, out).await
+}
+
+/// Of those to be recovered: what an earlier run adopted everything of, and did not replace yet.
+async fn interrupted(context: &Context, args: &RecoverArgs, all: &[Remains]) -> Result<Vec<IntegrationName>, Error> {
+    let own = context.assembled.ports.store.credentials(None).await.map_err(|error| explain::store(&error))?;
+    let is_replaced = |name: &IntegrationName| {
+        own.iter().any(|own| own.integration == *name && own.status == CredentialStatus::Current)
+    };
+    let named = |one: &&Remains| args.confirm.iter().any(|name| one.policy.name.as_str() == name);
+    let begun = all.iter().filter(named).filter(|one| one.tagged.is_empty() && one.is_begun);
+    Ok(begun.map(|one| one.policy.name.clone()).filter(|name| !is_replaced(name)).collect())
 }
 
 /// Asks for each by its name.
@@ -146,7 +160,7 @@ async fn begin(context: &Context, args: &RecoverArgs, chosen: &[&Remains], out: 
     let committed = store.commit(fence, adoption(context, args, chosen)).await.map_err(failed);
     store.release(fence).await.map_err(failed)?;
     committed?;
-    for one in chosen {
+    for one in chosen.iter().filter(|one| !one.tagged.is_empty()) {
         let what = count(one.tagged.len(), "credential", "credentials");
         out.say(&format!("Adopted {what} of {}: they keep working, and leave by their own rules.", one.policy.name));
     }

@@ -100,7 +100,7 @@ fn carry(notice: &Notice) -> Letter {
     letter.blocks.push(Block::Steps {
         label: "What you do",
         steps: vec![first, Step { body: give, link: None }, Step { body: last, link: None }],
-        last: "Please do this within the hour. You get this mail every hour until it is done.".to_owned(),
+        last: "Please do this within the hour. You get this mail every hour for two days, then every day until it is done.".to_owned(),
     });
     let backup = notice.backup.as_deref().filter(|backup| !notice.to.iter().any(|to| to == backup));
     letter.fact(
@@ -137,7 +137,9 @@ fn above(notice: &Notice) -> Letter {
         None => letter.fact("Needed", format!("{task}: ask {} and quote {}.", notice.contact, handoff.id)),
     }
     letter.fact("Questions?", notice.contact.clone());
-    letter
-        .para(format!("You get this every hour until it is done, because escalations for {} go to you.", notice.title));
+    letter.para(format!(
+        "You get this every hour for two days, then every day until it is done, because escalations for {} go to you.",
+        notice.title
+    ));
     letter
 }

@@ -333,7 +333,7 @@ impl Engine {
         }
         let mut error =
             Error::new(Class::Partly, "R068", format!("the application {} is still there", sandbox.unique_name))
-                .help("delete it by its name in the portal; or everkey apply, a day later, does it");
+                .help("delete it by its name in the portal; or everkey apply, two hours later, does it");
         if let Some(trouble) = trouble {
             error = error.why(explain::explain(&trouble, "delete the sandbox").what);
         }

@@ -71,6 +71,17 @@ pub(super) struct Played {
     pub stops: Vec<Stop>,
 }
 
+impl Played {
+    /// Without the path of the temporary directory in what was said: a user's path stands alone, the same in every run.
+    fn without(mut self, dir: &Path) -> Self {
+        let dir = dir.display().to_string();
+        let clear = |text: &mut String| *text = text.replace(&dir, "");
+        self.book.happened.iter_mut().for_each(|one| clear(&mut one.text));
+        self.stops.iter_mut().for_each(|one| clear(&mut one.reason));
+        self
+    }
+}
+
 /// Plays one group.
 ///
 /// # Errors
@@ -84,7 +95,7 @@ pub(super) async fn play(stage: &Stage<'_>, options: &SimulateOptions, hear: &dy
     let years = options.until.duration_since(options.from).as_hours() / (24 * 365) + 1;
     for _ in 0..INSTANTS_A_YEAR * years * i64::try_from(stage.group.len()).unwrap_or(1) {
         if cohort.now() >= options.until {
-            return cohort.end(options).await;
+            return cohort.end(options).await.map(|played| played.without(dir.path()));
         }
         cohort.next_instant(options.until).await?;
         hear(cohort.now().duration_since(options.from).as_secs_f64() / whole);

@@ -101,6 +101,8 @@ impl Subject {
     /// As many as `--apps` says, each with its beginning.
     pub(super) fn copied(mut self, options: &SimulateOptions) -> Self {
         let count = options.apps.unwrap_or(self.originals.len());
+        // All of them begin, and live for a while, within the period.
+        let stagger = STAGGER.min(options.until.duration_since(options.from) / 2);
         if self.originals.is_empty() {
             return self;
         }
@@ -108,7 +110,7 @@ impl Subject {
             self.notes.push(format!(
                 "{count} integrations are copies of {}, beginning over {} days",
                 self.originals.len(),
-                STAGGER.as_hours() / 24
+                stagger.as_hours() / 24
             ));
         }
         for number in 0..count {
@@ -117,11 +119,15 @@ impl Subject {
                 self.policies.push(Joining { at: options.from, policy: original.clone() });
                 continue;
             }
-            let days = STAGGER.as_hours() / 24 * i64::try_from(number).unwrap_or(0) / i64::try_from(count).unwrap_or(1);
+            let days = stagger.as_hours() / 24 * i64::try_from(number).unwrap_or(0) / i64::try_from(count).unwrap_or(1);
             let minutes = BETWEEN * i32::try_from(number % 60).unwrap_or(0);
             let at = options.from + SignedDuration::from_hours(24 * days) + minutes;
             self.policies.push(Joining { at, policy: copy(original, number / self.originals.len() + 1) });
         }
+        self.notes.push(
+            "the tenant's app management policies are not known here: whether they allow these lifetimes, everkey plan reads"
+                .to_owned(),
+        );
         self.calendar_notes(options);
         self
     }
