@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::until;
 
 const NEW_KEY: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 

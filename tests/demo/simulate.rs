@@ -307,7 +307,7 @@ fn a_wrong_period_or_nothing_to_simulate_is_said() {
 /// In a short period the copies begin sooner, so that the verdict speaks of every one of them.
 #[test]
 fn all_copies_begin_within_a_short_period() {
-    let dir = policies(&[("sync", delivered("/srv/sync/settings.json"))]);
+    let dir = policies(&[("sync", delivered(&json_file(Path::new("/srv/sync/settings.json"), "")))]);
     let output = simulate(dir.path(), &["--for", "30d", "--apps", "6", "-o", "json"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let document = document(&output);
@@ -325,12 +325,13 @@ fn all_copies_begin_within_a_short_period() {
 /// Two places that cannot both be: the problem is told with the user's path, the same in every run.
 #[test]
 fn a_problem_is_told_without_the_temporary_directory() {
-    let below = delivered("/srv/sync/settings.json/other.json");
-    let dir = policies(&[("sync", delivered("/srv/sync/settings.json")), ("beside", below)]);
+    let files = "to = \"files\"\ndirectory = \"/srv/sync/settings.json/credential\"\nbundle = { name = \"a.pem\" }";
+    let below = delivered(files).replace("\"client-secret\"", "\"certificate\"\nsubject = \"CN=beside\"");
+    let dir = policies(&[("sync", delivered(&json_file(Path::new("/srv/sync/settings.json"), ""))), ("beside", below)]);
     let run = || simulate(dir.path(), &["--for", "40d", "-o", "json"]).stdout;
     let first = run();
     let text = String::from_utf8_lossy(&first).into_owned();
     assert!(!text.contains("/.tmp"), "{text}");
-    assert!(text.contains("/srv/sync/settings.json/other.json"), "{text}");
+    assert!(text.contains("/srv/sync/settings.json/credential"), "{text}");
     assert!(first == run(), "the same bytes");
 }

@@ -73,6 +73,9 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// No store comes to more rotations; a tag with a greater number is somebody's joke.
+const MOST_SKIPPED: u64 = 10_000;
+
 /// Runs it.
 pub async fn run(cli: &Cli, args: &RecoverArgs, out: &Output) -> Result<u8, Error> {
     if args.key_lost {
@@ -157,6 +160,10 @@ async fn begin(context: &Context, args: &RecoverArgs, chosen: &[&Remains], out: 
     let failed = |error| explain::store(&error);
     let store = &context.assembled.ports.store;
     let fence = store.acquire(&config::holder(), config::real_now()).await.map_err(failed)?;
+    // Places remember the number of what they hold, and take nothing older: the new numbers go on from the lost ones.
+    let numbers = chosen.iter().flat_map(|one| &one.tagged).map(|(_, tag)| tag.rotation.0);
+    let last = numbers.filter(|number| *number <= MOST_SKIPPED).max().unwrap_or(0);
+    while last > 0 && store.next_rotation(fence).await.map_err(failed)?.0 < last {}
     let committed = store.commit(fence, adoption(context, args, chosen)).await.map_err(failed);
     store.release(fence).await.map_err(failed)?;
     committed?;
