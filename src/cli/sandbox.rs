@@ -29,9 +29,9 @@ use crate::run::Quiet;
 use crate::run::RunError;
 use crate::run::drill::Drilled;
 use crate::run::drill::Evidence;
+use crate::run::drill::Listener;
 use crate::run::drill::sandbox;
 use crate::run::drill::sandbox::Audience;
-use crate::run::drill::sandbox::Listener;
 use crate::run::drill::sandbox::Sandbox;
 use crate::run::explain;
 

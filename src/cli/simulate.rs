@@ -113,7 +113,8 @@ fn subject(cli: &Cli) -> Result<Subject, Error> {
         return Subject::of(&settings);
     }
     let settings = simulate::bare(dir.unwrap_or(Path::new("policies")).to_path_buf())?;
-    if dir.is_some() { Subject::of(&settings) } else { Subject::guides(&settings) }
+    let own = dir.is_some() || Path::new("policies").is_dir();
+    if own { Subject::of(&settings) } else { Subject::guides(&settings) }
 }
 
 fn options(args: &SimulateArgs) -> Result<SimulateOptions, Error> {

@@ -5,8 +5,11 @@
 //! Whatever a drill leaves behind, stopped at whatever point, is found by that name and removed by the next drill,
 //! `apply` or cycle of the daemon ([`Engine::sweep_drills`]).
 
+mod listener;
 pub mod sandbox;
 mod steps;
+
+pub use listener::Listener;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;

@@ -212,6 +212,10 @@ fn traced(log: &str, own: &str) -> BTreeMap<String, usize> {
     let mut seen = BTreeMap::new();
     for line in log.lines() {
         let Some((_, rest)) = line.split_once(char::is_whitespace) else { continue };
+        // The second half of a call that another thread interrupted in the log.
+        if rest.trim_start().starts_with("<...") {
+            continue;
+        }
         let Some((name, rest)) = rest.trim_start().split_once('(') else { continue };
         // The C library asks for users by itself.
         let is_counted = !["anon_inode:", "/nscd/", own].iter().any(|other| rest.contains(other));

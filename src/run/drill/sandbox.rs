@@ -4,9 +4,6 @@
 //! Its name is marked in the lasting store before it is made, and only what answers to that name is ever deleted
 //! ([`Engine::sweep_sandboxes`]).
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,24 +13,20 @@ use super::Drilled;
 use super::LATE;
 use super::SETTLED;
 use super::Tell;
+use super::listener::Listener;
 use super::steps::Watch;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::AppRef;
 use crate::model::Entry;
-use crate::model::Event;
 use crate::model::IntegrationName;
 use crate::model::ObjectId;
-use crate::model::Rotation;
 use crate::policy::Policy;
 use crate::ports::Mark;
 use crate::ports::PortError;
-use crate::rotation::Waiting;
-use crate::run::Progress;
 use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::setup::RunError;
-use crate::run::words;
 
 /// Its policy. The times in it are those that the policy's rules allow; [`hasten`] shortens them.
 pub const POLICY: &str = include_str!("sandbox.toml");
@@ -94,92 +87,6 @@ pub fn hasten(policy: &mut Policy) {
         spec.consumer_refresh = SignedDuration::ZERO;
         spec.min_life = SignedDuration::from_hours(1);
         spec.retry_budget = SignedDuration::from_hours(1);
-    }
-}
-
-/// Hears what the sandbox's engine does.
-#[derive(Default)]
-pub struct Listener {
-    heard: Mutex<Vec<Heard>>,
-    waits: Mutex<BTreeMap<String, (Option<Timestamp>, Waiting)>>,
-}
-
-struct Heard {
-    step: &'static str,
-    text: String,
-    request_id: Option<String>,
-    failed: Option<(bool, String)>,
-}
-
-impl Listener {
-    fn hear(&self, heard: Heard) {
-        if let Ok(mut all) = self.heard.lock() {
-            all.push(heard);
-        }
-    }
-
-    fn take(&self) -> Vec<Heard> {
-        self.heard.lock().map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default()
-    }
-
-    /// What is waited for, in words.
-    fn waits(&self) -> String {
-        let waits = self.waits.lock().map(|mut waits| std::mem::take(&mut *waits)).unwrap_or_default();
-        let each = waits.into_iter().map(|(name, (until, why))| {
-            let why = match why {
-                Waiting::Overlap => "the overlap",
-                Waiting::Propagation => "the next sign-in of its proof",
-                Waiting::Settling => "reads that agree",
-                _ => "the next try",
-            };
-            let until = until.map_or_else(String::new, |at| at.strftime(", %H:%M:%S UTC").to_string());
-            format!("{name}: {why}{until}")
-        });
-        each.collect::<Vec<_>>().join("; ")
-    }
-}
-
-impl Progress for Listener {
-    fn provisioned(&self, _integration: &str, what: &str) {
-        self.hear(Heard { step: "create", text: what.to_owned(), request_id: None, failed: None });
-    }
-
-    fn committed(&self, rotation: &Rotation, event: &Event) {
-        let step = match event {
-            Event::Attached { .. } | Event::AttemptUnknown | Event::AttemptRefused | Event::Abandoned => "stage",
-            Event::Verified => "prove",
-            Event::Delivered { .. } => "deliver",
-            Event::Confirmed => "confirm",
-            Event::RemovalSent { .. } => "retire",
-            Event::Finished if !rotation.old.is_empty() => "gone",
-            Event::Failed { .. } => rotation.state.step(),
-            _ => return,
-        };
-        let turn = if rotation.old.is_empty() { "first" } else { "second" };
-        let said = words::event(rotation, event);
-        let said = said.split_once(": ").map_or(said.as_str(), |(_, rest)| rest);
-        let said = match event {
-            Event::Verified => {
-                let span = rotation.probes.successes.map_or(0, |(first, last)| last.duration_since(first).as_secs());
-                format!("{} sign-ins in a row were accepted, over {span} s", rotation.probes.count)
-            }
-            Event::Finished => "two reads, minutes apart, do not list the old one".to_owned(),
-            _ => said.to_owned(),
-        };
-        let (request_id, failed) = match event {
-            Event::Failed { problem, blocked, .. } => {
-                (problem.request_id.clone(), Some((*blocked, format!("{} [{}]", problem.summary, problem.code))))
-            }
-            _ => (None, None),
-        };
-        let text = format!("{turn} {}: {said}", rotation.spec.kind.word());
-        self.hear(Heard { step, text, request_id, failed });
-    }
-
-    fn waiting(&self, rotation: &Rotation, until: Option<Timestamp>, why: &Waiting) {
-        if let Ok(mut waits) = self.waits.lock() {
-            waits.insert(rotation.spec.kind.word().to_owned(), (until, why.clone()));
-        }
     }
 }
 
