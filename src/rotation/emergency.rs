@@ -35,6 +35,7 @@ use crate::model::KeyId;
 use crate::model::OldCredential;
 use crate::model::Outcome;
 use crate::model::Refused;
+use crate::model::Removal;
 use crate::model::Rotation;
 use crate::model::State;
 
@@ -158,7 +159,9 @@ pub fn is_settled(refused: &Refused) -> bool {
 /// Whether everything that leaves has left and was seen refused, where that can be seen.
 pub fn is_over(r: &Rotation) -> bool {
     let Some(emergency) = &r.emergency else { return false };
-    let gone = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id && removal.sent.is_some());
+    // An answer alone is no proof that it left: a read must not show it.
+    let has_left = |one: &Removal| one.sent.is_some() && one.absent.is_some();
+    let gone = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id && has_left(removal));
     let seen = |key_id: &KeyId| emergency.refused.iter().any(|one| one.key_id == *key_id && is_settled(one));
     let kept = |key_id: &KeyId| r.spec.retain.contains(key_id) || !r.old.iter().any(|old| old.key_id == *key_id);
     matches!(r.state, State::RetireIntent | State::Trailing | State::Done | State::Confirmed)
@@ -301,10 +304,12 @@ pub(super) fn unseen(r: &mut Rotation, key_id: &KeyId, why: &str) -> Option<()> 
     Some(())
 }
 
-/// Whether a credential of `r` is removed as a certificate: what was adopted may be of another kind than the rotation.
+/// Whether a credential of `r` is removed as a certificate. What it is decides, and never what the slot holds now: the
+/// policy may ask for another kind since, and what was adopted may be of another one. Every certificate of ours has a
+/// thumbprint.
 pub fn is_certificate(r: &Rotation, key_id: &KeyId) -> bool {
     match r.old.iter().find(|old| old.key_id == *key_id) {
-        Some(old) if old.adopted => old.thumbprint.is_some(),
-        _ => matches!(r.spec.kind, CredentialKind::Certificate(_)),
+        Some(old) => old.thumbprint.is_some(),
+        None => matches!(r.spec.kind, CredentialKind::Certificate(_)),
     }
 }

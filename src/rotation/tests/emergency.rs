@@ -12,6 +12,7 @@ use crate::rotation::Rules;
 use crate::rotation::View;
 use crate::rotation::Waiting;
 use crate::rotation::after;
+use crate::rotation::emergency::is_certificate;
 use crate::rotation::emergency::is_over;
 use crate::rotation::emergency::leaving;
 use crate::rotation::emergency::unmet;
@@ -199,6 +200,28 @@ fn the_old_one_is_seen_refused_three_times_over_a_minute() {
     let unseen = Event::RefusalUnseen { key_id: old(), why: "not kept".into() };
     assert!(is_over(&after(&again, &unseen, at(2) + secs(80)).unwrap()));
     assert!(after(&urgent(super::sample::confirmed()), &refused, at(2)).is_err(), "not before it was removed");
+}
+
+/// The policy may ask for another kind than the one that leaves.
+#[test]
+fn what_leaves_is_removed_as_what_it_is() {
+    let mut to_certificate = Rotation { state: State::Planned, ..keyed(IssuerKind::SelfSigned) };
+    assert!(!is_certificate(&to_certificate, &"old".into()), "a secret, whatever comes after it");
+    to_certificate.old[0].thumbprint = Some("AB".into());
+    assert!(is_certificate(&to_certificate, &"old".into()));
+    let mut to_secret = planned();
+    to_secret.old[0].thumbprint = Some("AB".into());
+    assert!(is_certificate(&to_secret, &"old".into()), "a certificate, whatever comes after it");
+}
+
+#[test]
+fn it_is_not_over_before_a_read_shows_that_it_left() {
+    let unseen = Event::RefusalUnseen { key_id: "old".into(), why: "not kept".into() };
+    let said = after(&removed(2), &unseen, at(2)).unwrap();
+    assert!(!is_over(&said), "Entra said that it is gone, and nobody looked");
+    let seen = |present| after(&said, &Event::RemovalSeen { key_id: "old".into(), present }, at(2)).unwrap();
+    assert!(!is_over(&seen(true)));
+    assert!(is_over(&seen(false)));
 }
 
 #[test]
