@@ -156,6 +156,11 @@ pub fn is_settled(refused: &Refused) -> bool {
     refused.unseen.is_some() || refused.is_seen(PROBE_SUCCESSES, PROBE_SPAN)
 }
 
+/// Whether a sign-in's no with this code says that Entra knows the credential no more. Any other says nothing of it.
+pub fn is_refusal(code: &str) -> bool {
+    matches!(code, "AADSTS7000215" | "AADSTS7000222" | "AADSTS700027")
+}
+
 /// Whether everything that leaves has left and was seen refused, where that can be seen.
 pub fn is_over(r: &Rotation) -> bool {
     let Some(emergency) = &r.emergency else { return false };
@@ -171,13 +176,15 @@ pub fn is_over(r: &Rotation) -> bool {
 /// Everything that still forbids the removals of an emergency. Empty means that RETIRE_INTENT may be committed.
 ///
 /// - `read_backs`: every readable sink, read just now;
-/// - `plain`: whether any of them cannot compare before it writes.
+/// - `plain`: whether any of them cannot compare before it writes;
+/// - `patch_in_flight`: when the youngest ambiguous PATCH on the application was sent, by any rotation.
 pub fn unmet(
     r: &Rotation,
     clocks: Clocks,
     read_backs: &ReadBacks,
     handoffs: &[Handoff],
     plain: bool,
+    patch_in_flight: Option<Timestamp>,
     rules: Rules,
 ) -> Vec<Unmet> {
     let proven = matches!(r.state, State::Delivered | State::Confirmed);
@@ -197,7 +204,9 @@ pub fn unmet(
     if !clocks.agree() {
         unmet.push(Unmet::ClocksDisagree);
     }
-    if may_still_land(r, AmbiguousCall::Patch, clocks.local) {
+    // Another rotation's PATCH was built without the new one just as well.
+    let may_land = patch_in_flight.is_some_and(|at| clocks.local.duration_since(at) < DRAIN);
+    if may_land || may_still_land(r, AmbiguousCall::Patch, clocks.local) {
         unmet.push(Unmet::CallMayLand);
     }
     let drained = emergency.written + DRAIN;
@@ -216,7 +225,7 @@ pub(super) fn closed(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(next) = next::look_for_attempts(r, view) {
         return next;
     }
-    if r.attempts.iter().any(|attempt| next::is_unsettled(attempt, now)) {
+    if r.attempts.iter().any(|attempt| next::is_unsettled(r, attempt, now)) {
         return Next::Wait(Some(now + SETTLE), Waiting::Settling);
     }
     next::finish_or_settle(r, view)
