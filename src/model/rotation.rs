@@ -501,6 +501,16 @@ pub enum Event {
         /// Which.
         call: AmbiguousCall,
     },
+    /// A call is about to be sent: from now on it may land.
+    CallSent {
+        /// Which.
+        call: AmbiguousCall,
+    },
+    /// The call sent last has a clear answer: nothing of it is in flight.
+    CallAnswered {
+        /// Which.
+        call: AmbiguousCall,
+    },
     /// Saved and attached (S2/C4).
     Attached {
         /// The new credential as Graph reported it.

@@ -35,6 +35,7 @@ use crate::model::KeyId;
 use crate::model::OldCredential;
 use crate::model::Outcome;
 use crate::model::Refused;
+use crate::model::Removal;
 use crate::model::Rotation;
 use crate::model::State;
 
@@ -155,10 +156,17 @@ pub fn is_settled(refused: &Refused) -> bool {
     refused.unseen.is_some() || refused.is_seen(PROBE_SUCCESSES, PROBE_SPAN)
 }
 
+/// Whether a sign-in's no with this code says that Entra knows the credential no more. Any other says nothing of it.
+pub fn is_refusal(code: &str) -> bool {
+    matches!(code, "AADSTS7000215" | "AADSTS7000222" | "AADSTS700027")
+}
+
 /// Whether everything that leaves has left and was seen refused, where that can be seen.
 pub fn is_over(r: &Rotation) -> bool {
     let Some(emergency) = &r.emergency else { return false };
-    let gone = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id && removal.sent.is_some());
+    // An answer alone is no proof that it left: a read must not show it.
+    let has_left = |one: &Removal| one.sent.is_some() && one.absent.is_some();
+    let gone = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id && has_left(removal));
     let seen = |key_id: &KeyId| emergency.refused.iter().any(|one| one.key_id == *key_id && is_settled(one));
     let kept = |key_id: &KeyId| r.spec.retain.contains(key_id) || !r.old.iter().any(|old| old.key_id == *key_id);
     matches!(r.state, State::RetireIntent | State::Trailing | State::Done | State::Confirmed)
@@ -168,13 +176,15 @@ pub fn is_over(r: &Rotation) -> bool {
 /// Everything that still forbids the removals of an emergency. Empty means that RETIRE_INTENT may be committed.
 ///
 /// - `read_backs`: every readable sink, read just now;
-/// - `plain`: whether any of them cannot compare before it writes.
+/// - `plain`: whether any of them cannot compare before it writes;
+/// - `patch_in_flight`: when the youngest ambiguous PATCH on the application was sent, by any rotation.
 pub fn unmet(
     r: &Rotation,
     clocks: Clocks,
     read_backs: &ReadBacks,
     handoffs: &[Handoff],
     plain: bool,
+    patch_in_flight: Option<Timestamp>,
     rules: Rules,
 ) -> Vec<Unmet> {
     let proven = matches!(r.state, State::Delivered | State::Confirmed);
@@ -194,7 +204,9 @@ pub fn unmet(
     if !clocks.agree() {
         unmet.push(Unmet::ClocksDisagree);
     }
-    if may_still_land(r, AmbiguousCall::Patch, clocks.local) {
+    // Another rotation's PATCH was built without the new one just as well.
+    let may_land = patch_in_flight.is_some_and(|at| clocks.local.duration_since(at) < DRAIN);
+    if may_land || may_still_land(r, AmbiguousCall::Patch, clocks.local) {
         unmet.push(Unmet::CallMayLand);
     }
     let drained = emergency.written + DRAIN;
@@ -213,7 +225,7 @@ pub(super) fn closed(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(next) = next::look_for_attempts(r, view) {
         return next;
     }
-    if r.attempts.iter().any(|attempt| next::is_unsettled(attempt, now)) {
+    if r.attempts.iter().any(|attempt| next::is_unsettled(r, attempt, now)) {
         return Next::Wait(Some(now + SETTLE), Waiting::Settling);
     }
     next::finish_or_settle(r, view)
@@ -301,10 +313,12 @@ pub(super) fn unseen(r: &mut Rotation, key_id: &KeyId, why: &str) -> Option<()> 
     Some(())
 }
 
-/// Whether a credential of `r` is removed as a certificate: what was adopted may be of another kind than the rotation.
+/// Whether a credential of `r` is removed as a certificate. What it is decides, and never what the slot holds now: the
+/// policy may ask for another kind since, and what was adopted may be of another one. Every certificate of ours has a
+/// thumbprint.
 pub fn is_certificate(r: &Rotation, key_id: &KeyId) -> bool {
     match r.old.iter().find(|old| old.key_id == *key_id) {
-        Some(old) if old.adopted => old.thumbprint.is_some(),
-        _ => matches!(r.spec.kind, CredentialKind::Certificate(_)),
+        Some(old) => old.thumbprint.is_some(),
+        None => matches!(r.spec.kind, CredentialKind::Certificate(_)),
     }
 }

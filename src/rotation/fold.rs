@@ -53,6 +53,8 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
             | Event::AttemptsForgotten { .. }
             | Event::AdoptionEnded { .. }
             | Event::CallAmbiguous { .. }
+            | Event::CallSent { .. }
+            | Event::CallAnswered { .. }
             | Event::ProbeRefused { .. }
             | Event::ProbeInconclusive { .. }
             | Event::AttemptStarted { .. }
@@ -136,8 +138,13 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
             r.accepted = Some(at);
             step(r, &[State::UploadIntent], State::UploadIntent)
         }
-        Event::CallAmbiguous { call } => {
+        Event::CallAmbiguous { call } | Event::CallSent { call } => {
             r.ambiguous.push((*call, at));
+            Some(())
+        }
+        Event::CallAnswered { call } => {
+            let sent = r.ambiguous.iter().rposition(|(kind, _)| kind == call)?;
+            r.ambiguous.remove(sent);
             Some(())
         }
         Event::Attached { fresh } => attached(r, fresh, at),

@@ -316,7 +316,7 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
     if let Some(next) = look_for_attempts(r, view) {
         return next;
     }
-    let open = r.attempts.iter().filter(|attempt| is_unsettled(attempt, now)).count();
+    let open = r.attempts.iter().filter(|attempt| is_unsettled(r, attempt, now)).count();
     if open >= FUSE {
         return Next::Wait(Some(now + SETTLE), Waiting::Fuse);
     }
@@ -349,9 +349,10 @@ fn hasty(r: &Rotation, view: &View<'_>) -> Option<Next> {
 }
 
 /// An ambiguous attempt is settled once swept, or when Z has passed and two reads, `SETTLE` apart, do not show
-/// its tag. Its sweep obligation stays all the same.
-pub fn is_unsettled(attempt: &crate::model::Attempt, now: Timestamp) -> bool {
-    if attempt.outcome != Outcome::Unknown || attempt.swept {
+/// its tag. Its sweep obligation stays all the same. What is left alone for ever is not waited for: the slot that it
+/// takes is counted where slots are.
+pub fn is_unsettled(r: &Rotation, attempt: &crate::model::Attempt, now: Timestamp) -> bool {
+    if attempt.outcome != Outcome::Unknown || attempt.swept || attempt.number <= r.forgotten {
         return false;
     }
     let drained = now.duration_since(attempt.closed.unwrap_or(attempt.started)) >= DRAIN;
@@ -367,7 +368,7 @@ pub(super) fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
     let now = view.clocks.local;
     r.attempts
         .iter()
-        .filter(|attempt| is_unsettled(attempt, now))
+        .filter(|attempt| is_unsettled(r, attempt, now))
         .map(|attempt| attempt.looked.or(attempt.unseen.map(|(_, latest)| latest)))
         .any(|looked| looked.is_none_or(|looked| now.duration_since(looked) >= SETTLE))
         .then_some(Next::Do(Action::LookAgain))

@@ -109,14 +109,21 @@ pub fn beyond(instance: &str, newest: Option<RotationId>, rotations: &[Rotation]
 }
 
 /// The credentials of `own` that consumers are meant to use, and `app` does not show. A journal whose current credential is
-/// gone may be an older one, which does not know what replaced it.
-pub fn current_gone<'a>(own: &'a [OwnCredential], app: &'a AppObserved) -> impl Iterator<Item = &'a OwnCredential> {
+/// gone may be an older one, which does not know what replaced it; what a rotation of its own removed is no sign of that.
+pub fn current_gone<'a>(
+    own: &'a [OwnCredential],
+    rotations: &'a [Rotation],
+    app: &'a AppObserved,
+) -> impl Iterator<Item = &'a OwnCredential> {
+    let removed =
+        |own: &OwnCredential| rotations.iter().flat_map(|r| &r.removals).any(|removal| removal.key_id == own.key_id);
     let shown = |own: &OwnCredential| {
         listed(app).any(|(key_id, _, _)| *key_id == own.key_id)
             || app.certificates.iter().any(|entry| own.thumbprint.is_some() && entry.thumbprint == own.thumbprint)
     };
     own.iter()
-        .filter(move |own| own.status == CredentialStatus::Current && own.app.object_id == app.object_id && !shown(own))
+        .filter(move |own| own.status == CredentialStatus::Current && own.app.object_id == app.object_id)
+        .filter(move |own| !removed(own) && !shown(own))
 }
 
 fn is_recorded(rotation: &Rotation, key_id: &KeyId) -> bool {

@@ -95,7 +95,7 @@ impl Engine {
         let own = self.ports.store.credentials(Some(name)).await?;
         let now = self.now();
         let settled = |own: &OwnCredential| now.duration_since(own.start) > LONG_CURRENT;
-        let gone: Vec<&OwnCredential> = orphan::current_gone(&own, seen).collect();
+        let gone: Vec<&OwnCredential> = orphan::current_gone(&own, rotations, seen).collect();
         let is_older = gone.iter().any(|own| settled(own)) || self.shows_another(rotations).await.unwrap_or_default();
         if is_older {
             for orphan in orphans {

@@ -67,7 +67,8 @@ impl Engine {
                     Ok(plain) => plain,
                     Err(problem) => return self.fail(r, problem, false).await,
                 };
-                emergency::unmet(r, self.clocks(), &read, &handoffs, plain, self.options.rules)
+                let in_flight = self.patch_in_flight(r).await?;
+                emergency::unmet(r, self.clocks(), &read, &handoffs, plain, in_flight, self.options.rules)
             }
             None => guard::unmet(r, self.clocks(), &read, &handoffs, self.options.rules),
         };
@@ -118,22 +119,23 @@ impl Engine {
             return self.fail(r, problem, true).await;
         }
         self.ready().await?;
-        let (answer, call) = if emergency::is_certificate(r, key_id) {
+        let (r, answer, call) = if emergency::is_certificate(r, key_id) {
             self.remove_certificate(r, key_id).await?
         } else {
-            (self.ports.directory.remove_password(&r.app.object_id, key_id).await, AmbiguousCall::Remove)
+            let answer = self.ports.directory.remove_password(&r.app.object_id, key_id).await;
+            (r.clone(), answer, AmbiguousCall::Remove)
         };
         match answer {
             Ok(()) | Err(PortError::Missing(_)) => {
                 let event = Event::RemovalSent { key_id: key_id.clone() };
-                self.commit(r, &event, self.blank()).await?;
+                self.commit(&r, &event, self.blank()).await?;
                 Ok(None)
             }
             Err(error) => {
                 let r = if matches!(error, PortError::Unsure { .. }) {
-                    self.commit(r, &Event::CallAmbiguous { call }, self.blank()).await?
+                    self.commit(&r, &Event::CallAmbiguous { call }, self.blank()).await?
                 } else {
-                    r.clone()
+                    r
                 };
                 self.fail(&r, explain::problem(&error, "remove the old credential"), false).await
             }

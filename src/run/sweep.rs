@@ -66,7 +66,13 @@ impl Engine {
         self.note(&rotation.integration, "sweep", &text).await?;
         self.ready().await?;
         let answer = if orphan.is_certificate {
-            self.remove_certificate(rotation, &orphan.key_id).await?.0
+            // The record may have moved on since it was read.
+            let Some(current) = self.ports.store.rotation(rotation.id).await? else { return Ok(()) };
+            let (current, answer, call) = self.remove_certificate(&current, &orphan.key_id).await?;
+            if matches!(answer, Err(PortError::Unsure { .. })) {
+                self.commit(&current, &Event::CallAmbiguous { call }, self.blank()).await?;
+            }
+            answer
         } else {
             self.ports.directory.remove_password(&app.object_id, &orphan.key_id).await
         };

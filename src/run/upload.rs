@@ -233,17 +233,17 @@ impl Engine {
         &self,
         r: &Rotation,
         key_id: &KeyId,
-    ) -> Result<(Result<(), PortError>, AmbiguousCall), RunError> {
+    ) -> Result<(Rotation, Result<(), PortError>, AmbiguousCall), RunError> {
         let read = match self.ports.directory.key_credentials(&r.app.object_id).await {
             Ok(read) => read.value,
-            Err(error) => return Ok((Err(error), AmbiguousCall::Remove)),
+            Err(error) => return Ok((r.clone(), Err(error), AmbiguousCall::Remove)),
         };
         // Graph may list it under another id than the one it first gave.
         let thumbprint = r.old.iter().find(|old| old.key_id == *key_id).and_then(|old| old.thumbprint.as_ref());
         let named = read.iter().find(|entry| entry.key_id == *key_id);
         let Some(entry) = named.or_else(|| read.iter().find(|entry| is_same(entry, thumbprint))) else {
             // Not listed: gone, or a stale read. A removal of what is not there is success all the same.
-            return Ok((Ok(()), AmbiguousCall::Remove));
+            return Ok((r.clone(), Ok(()), AmbiguousCall::Remove));
         };
         let entry = entry.clone();
         if let Some(prover) = self.prover_not(r, &read, key_id).await?
@@ -252,10 +252,28 @@ impl Engine {
             self.fenced().await?;
             match self.ports.directory.remove_key(&r.app.object_id, &entry.key_id, &proof).await {
                 Err(PortError::Denied(_) | PortError::Refused(_)) => {}
-                other => return Ok((other, AmbiguousCall::Remove)),
+                other => return Ok((r.clone(), other, AmbiguousCall::Remove)),
             }
         }
-        Ok((self.patch(r, &read, None, Some(&entry)).await?, AmbiguousCall::Patch))
+        let (r, answer) = self.patch_on_record(r, &read, Some(&entry)).await?;
+        Ok((r, answer, AmbiguousCall::Patch))
+    }
+
+    /// A PATCH that no upload's intent stands for. It is on record before it is sent: its body lacks what others add
+    /// meanwhile, so that neither a crash nor a lost answer may let anybody forget that it can still land.
+    async fn patch_on_record(
+        &self,
+        r: &Rotation,
+        read: &[CertificateEntry],
+        gone: Option<&CertificateEntry>,
+    ) -> Result<(Rotation, Result<(), PortError>), RunError> {
+        let call = AmbiguousCall::Patch;
+        let r = self.commit(r, &Event::CallSent { call }, self.blank()).await?;
+        let answer = self.patch(&r, read, None, gone).await?;
+        if matches!(answer, Err(PortError::Unsure { .. })) {
+            return Ok((r, answer));
+        }
+        Ok((self.commit(&r, &Event::CallAnswered { call }, self.blank()).await?, answer))
     }
 
     async fn add_key(

@@ -26,7 +26,9 @@ impl Engine {
         let handoffs: Vec<_> =
             self.ports.store.handoffs().await?.into_iter().filter(|h| h.rotation == rotation.id).collect();
         let secrets_present = self.secrets_present(rotation).await?;
-        let patch_in_flight = self.patch_in_flight(rotation).await?;
+        let delivers =
+            rotation.state == State::Verified && matches!(rotation.spec.kind, CredentialKind::Certificate(_));
+        let patch_in_flight = if delivers { self.patch_in_flight(rotation).await? } else { None };
         let policy = policies.iter().find(|policy| policy.name == rotation.integration);
         let instance = self.ports.store.instance();
         let clocks = self.clocks();
@@ -142,10 +144,7 @@ impl Engine {
     }
 
     /// When the youngest ambiguous PATCH on the same application was sent.
-    async fn patch_in_flight(&self, rotation: &Rotation) -> Result<Option<Timestamp>, RunError> {
-        if rotation.state != State::Verified || !matches!(rotation.spec.kind, CredentialKind::Certificate(_)) {
-            return Ok(None);
-        }
+    pub(super) async fn patch_in_flight(&self, rotation: &Rotation) -> Result<Option<Timestamp>, RunError> {
         let all = self.ports.store.rotations(&rotation.integration).await?;
         Ok(all
             .iter()

@@ -56,6 +56,8 @@ pub fn event(after: &Rotation, event: &Event) -> String {
             AmbiguousCall::Patch => "no clear answer to a change of the certificates".to_owned(),
             AmbiguousCall::Remove => "retire: no clear answer to a removal".to_owned(),
         },
+        Event::CallSent { .. } => "a change of the certificates is sent".to_owned(),
+        Event::CallAnswered { .. } => "the change of the certificates is answered".to_owned(),
         Event::Attached { fresh } => format!("stage: {word} {} added, to {}", name(after), day(fresh.end)),
         Event::ProbeAccepted { .. } => format!("prove: accepted ({} of 3)", after.probes.count.min(3)),
         Event::ProbeRefused { code, .. } => format!("prove: not yet ({code})"),

@@ -12,7 +12,9 @@ use crate::rotation::Rules;
 use crate::rotation::View;
 use crate::rotation::Waiting;
 use crate::rotation::after;
+use crate::rotation::emergency::is_certificate;
 use crate::rotation::emergency::is_over;
+use crate::rotation::emergency::is_refusal;
 use crate::rotation::emergency::leaving;
 use crate::rotation::emergency::unmet;
 use crate::rotation::guard::Clocks;
@@ -54,7 +56,7 @@ fn by_person(now: bool) -> Rotation {
 }
 
 fn seen(r: &Rotation, clocks: Clocks, same: bool, plain: bool, rules: Rules) -> Vec<Unmet> {
-    unmet(r, clocks, &vec![("file".into(), same)], &[], plain, rules)
+    unmet(r, clocks, &vec![("file".into(), same)], &[], plain, None, rules)
 }
 
 #[test]
@@ -147,13 +149,22 @@ fn neither_are_a_patch_under_way_the_clocks_and_the_least_life() {
     assert_eq!(seen(&r, clocks(at(2)), true, false, Rules::default()), [Unmet::NewTooShort]);
 }
 
+/// The sweep's, or that of the rotation that the emergency closed: sent before the new one was there.
+#[test]
+fn a_patch_of_another_rotation_under_way_is_waited_for_as_well() {
+    let r = urgent(super::sample::confirmed());
+    let asked = |sent| unmet(&r, clocks(at(2)), &vec![("file".into(), true)], &[], false, Some(sent), Rules::default());
+    assert_eq!(asked(at(2) - mins(14)), [Unmet::CallMayLand]);
+    assert_eq!(asked(at(2) - mins(15)), []);
+}
+
 #[test]
 fn a_person_is_waited_for_unless_their_outage_was_accepted() {
     let waiting = [handoff("h-0002", HandoffStatus::Waiting)];
     let now = View { handoffs: &waiting, ..view(at(2)) };
     assert!(matches!(next(&by_person(false), &now), Next::Wait(_, Waiting::Person)));
     assert_eq!(next(&by_person(true), &now), Next::Do(Action::PassGuard));
-    let asked = |r: &Rotation| unmet(r, clocks(at(2)), &Vec::new(), &waiting, false, Rules::default());
+    let asked = |r: &Rotation| unmet(r, clocks(at(2)), &Vec::new(), &waiting, false, None, Rules::default());
     assert_eq!(asked(&by_person(false)), [Unmet::NotConfirmed("person".into())]);
     assert_eq!(asked(&by_person(true)), []);
     // The old one's own end is no reason to give up waiting: it may be in the wrong hands until then.
@@ -199,6 +210,49 @@ fn the_old_one_is_seen_refused_three_times_over_a_minute() {
     let unseen = Event::RefusalUnseen { key_id: old(), why: "not kept".into() };
     assert!(is_over(&after(&again, &unseen, at(2) + secs(80)).unwrap()));
     assert!(after(&urgent(super::sample::confirmed()), &refused, at(2)).is_err(), "not before it was removed");
+}
+
+/// The policy may ask for another kind than the one that leaves.
+#[test]
+fn what_leaves_is_removed_as_what_it_is() {
+    let mut to_certificate = Rotation { state: State::Planned, ..keyed(IssuerKind::SelfSigned) };
+    assert!(!is_certificate(&to_certificate, &"old".into()), "a secret, whatever comes after it");
+    to_certificate.old[0].thumbprint = Some("AB".into());
+    assert!(is_certificate(&to_certificate, &"old".into()));
+    let mut to_secret = planned();
+    to_secret.old[0].thumbprint = Some("AB".into());
+    assert!(is_certificate(&to_secret, &"old".into()), "a certificate, whatever comes after it");
+}
+
+#[test]
+fn it_is_not_over_before_a_read_shows_that_it_left() {
+    let unseen = Event::RefusalUnseen { key_id: "old".into(), why: "not kept".into() };
+    let said = after(&removed(2), &unseen, at(2)).unwrap();
+    assert!(!is_over(&said), "Entra said that it is gone, and nobody looked");
+    let seen = |present| after(&said, &Event::RemovalSeen { key_id: "old".into(), present }, at(2)).unwrap();
+    assert!(!is_over(&seen(true)));
+    assert!(is_over(&seen(false)));
+}
+
+#[test]
+fn only_a_no_to_the_credential_itself_shows_that_it_is_refused() {
+    for code in ["AADSTS7000215", "AADSTS7000222", "AADSTS700027"] {
+        assert!(is_refusal(code), "{code}");
+    }
+    for code in ["AADSTS700016", "AADSTS7000229", "AADSTS90002", "AADSTS700024", "invalid_request", ""] {
+        assert!(!is_refusal(code), "{code}");
+    }
+}
+
+#[test]
+fn what_is_left_alone_for_ever_is_not_waited_for() {
+    let mut r = Rotation { state: State::Unknown, capped: true, ..planned() };
+    r.attempts = vec![attempt(1, at(0), Outcome::Unknown)];
+    assert!(is_unsettled(&r, &r.attempts[0], at(9)));
+    r.forgotten = 1;
+    assert!(!is_unsettled(&r, &r.attempts[0], at(9)));
+    let full = View { secrets_present: Some(2), ..view(at(9)) };
+    assert!(matches!(next(&r, &full), Next::Wait(_, Waiting::NoSlot)), "its slot counts");
 }
 
 #[test]
@@ -285,7 +339,7 @@ fn an_attempt_that_never_shows_is_settled_in_the_end() {
     for look in 0..8 {
         let now = at(0) + mins(look * 5);
         r = after(&r, &Event::AttemptSeen { number: 1, present: false }, now).unwrap();
-        if settled.is_none() && !is_unsettled(&r.attempts[0], now) {
+        if settled.is_none() && !is_unsettled(&r, &r.attempts[0], now) {
             settled = Some(now);
         }
     }

@@ -92,6 +92,9 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::UploadIntended { pre_image: Vec::new() }, to(&[Certified, UploadIntent], UploadIntent)),
         (Event::UploadAccepted, stay(&[UploadIntent])),
         (Event::CallAmbiguous { call: AmbiguousCall::Patch }, anywhere.clone()),
+        (Event::CallSent { call: AmbiguousCall::Patch }, anywhere.clone()),
+        // Only what was sent is answered.
+        (Event::CallAnswered { call: AmbiguousCall::Patch }, Vec::new()),
         (Event::Attached { fresh: fresh() }, to(&[Intent, UploadIntent], Attached)),
         (Event::ProbeAccepted { request_id: None }, stay(&[Attached])),
         (Event::ProbeRefused { code: "7000215".into(), listed: true }, stay(&[Attached])),
@@ -149,6 +152,16 @@ fn every_event_follows_only_on_the_states_of_the_table() {
             }
         }
     }
+}
+
+#[test]
+fn a_call_counts_from_before_it_is_sent_until_it_is_answered() {
+    let call = AmbiguousCall::Patch;
+    let lost = after(&standing(State::Done), &Event::CallAmbiguous { call }, at(300)).unwrap();
+    let sent = after(&lost, &Event::CallSent { call }, at(301)).unwrap();
+    assert_eq!(sent.ambiguous.last(), Some(&(call, at(301))), "a crash now forgets nothing");
+    let answered = after(&sent, &Event::CallAnswered { call }, at(302)).unwrap();
+    assert_eq!(answered.ambiguous, lost.ambiguous, "what was lost before stays");
 }
 
 #[test]

@@ -11,8 +11,10 @@ use crate::model::Problem;
 use crate::model::Rotation;
 use crate::ports::PortError;
 use crate::ports::Probe;
+use crate::ports::Refusal;
 use crate::ports::StoreError;
 use crate::rotation;
+use crate::rotation::emergency::is_refusal;
 use crate::rotation::emergency::leaving;
 use crate::rotation::numbers::SETTLE;
 use crate::run::act::Acted;
@@ -31,7 +33,8 @@ impl Engine {
         }
         let all = self.ports.store.rotations(&r.integration).await?;
         let others = all.iter().filter(|other| other.id != r.id && other.app.object_id == r.app.object_id);
-        let open = others.flat_map(|other| &other.attempts).any(|one| rotation::next::is_unsettled(one, now));
+        let is_open = |r: &Rotation| r.attempts.iter().any(|one| rotation::next::is_unsettled(r, one, now));
+        let open = others.into_iter().any(is_open);
         Ok(if open { now + SETTLE } else { now })
     }
 
@@ -93,8 +96,13 @@ impl Engine {
                 commit.sign_ins.push((key_id.clone(), self.now(), request_id.clone()));
                 Event::OldAccepted { key_id: key_id.clone(), request_id }
             }
-            Ok(Ok(Probe::NotYet { code, request_id, .. })) => {
+            Ok(Ok(Probe::NotYet { code, request_id, .. })) if is_refusal(&code) => {
                 Event::OldRefused { key_id: key_id.clone(), code, request_id }
+            }
+            // A no for another reason is a try without a verdict.
+            Ok(Ok(Probe::NotYet { code, message, request_id })) => {
+                let error = PortError::Refused(Refusal { status: 0, code, message, request_id });
+                return self.fail(r, explain::problem(&error, "see the old one refused"), false).await;
             }
             Ok(Ok(Probe::Inconclusive { code, .. })) => unseen(&format!("every sign-in is blocked ({code})")),
             Ok(Err(PortError::Local(_))) => unseen("its value is not kept any more"),
