@@ -49,8 +49,19 @@ impl Engine {
         let mut commit = self.blank();
         commit.notices.extend(self.handoff_ready(r, &handoff));
         commit.handoffs.push(handoff);
+        commit.handoffs.extend(self.overtaken(r).await?);
         self.commit(r, &Event::Delivered { delivery }, commit).await?;
         Ok(None)
+    }
+
+    /// What other rotations of the slot left waiting, closed: a value from there would soon be removed under the guard.
+    pub(super) async fn overtaken(&self, r: &Rotation) -> Result<Vec<Handoff>, RunError> {
+        let mut all = self.ports.store.handoffs().await?;
+        all.retain(|h| h.integration == r.integration && h.slot == r.spec.slot && h.rotation != r.id && h.is_waiting());
+        for handoff in &mut all {
+            handoff.status = HandoffStatus::Closed;
+        }
+        Ok(all)
     }
 
     async fn new_handoff(

@@ -91,3 +91,48 @@ async fn a_value_that_is_gone_stops_its_own_rotation_only() {
     let r = until(&process, |r| r.failure.is_some()).await;
     assert_eq!(r.state, State::Attached);
 }
+
+/// A world whose person did nothing until the old one had ended: the rotation is over, its hand-off waits on.
+async fn superseded(lab: &Arc<Lab>) -> (World, HandoffId) {
+    let world = issued(lab, Kind::Handoff).await;
+    world.idle_person(true);
+    world.live_until_waiting(Rules::default()).await;
+    let r = world.rotations().await.pop().unwrap();
+    // What the consumer has ends, and nobody is to blame for that but the person.
+    world.outside.seen().held.clear();
+    world.jump(r.old_end().unwrap() + SignedDuration::from_hours(1));
+    let process = Process::start(&world, None, Rules::default()).await;
+    // The tick that sees it begins the next one.
+    until(&process, |last| last.id != r.id || last.state == State::SupersededUnconfirmed).await;
+    let over = process.store.rotation(r.id).await.unwrap().unwrap();
+    assert_eq!(over.state, State::SupersededUnconfirmed);
+    let [id] = <[HandoffId; 1]>::try_from(waiting(&process).await).unwrap();
+    assert_eq!(handoff(&process, &id).await.rotation, r.id);
+    drop(process);
+    (world, id)
+}
+
+/// Two values for one place at once: the doer would type in one that is about to be removed.
+#[tokio::test]
+async fn what_was_never_handed_over_closes_when_its_successor_is_sealed() {
+    let lab = Lab::start().await;
+    let (world, id) = superseded(&lab).await;
+    let process = Process::start(&world, None, Rules::default()).await;
+    process.step(&[world.name()]).await.unwrap();
+    until(&process, |r| r.state == State::Attached).await;
+    assert_eq!(waiting(&process).await, [id.clone()], "it stays until its successor is there");
+    let r = until(&process, |r| r.state == State::Delivered).await;
+    let [successor] = &waiting(&process).await[..] else { panic!("{:?}", waiting(&process).await) };
+    assert_eq!(handoff(&process, successor).await.rotation, r.id);
+    assert_eq!(handoff(&process, &id).await.status, HandoffStatus::Closed);
+    assert!(process.engine.open_handoff(&id, PERSON).await.is_err());
+}
+
+#[tokio::test]
+async fn what_was_never_handed_over_closes_when_an_emergency_begins() {
+    let lab = Lab::start().await;
+    let (world, id) = superseded(&lab).await;
+    let process = emergency_begun(&world).await;
+    assert_eq!(handoff(&process, &id).await.status, HandoffStatus::Closed);
+    assert!(process.engine.open_handoff(&id, PERSON).await.is_err());
+}
