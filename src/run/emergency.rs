@@ -17,7 +17,6 @@ use crate::model::Delivery;
 use crate::model::Emergency;
 use crate::model::Entry;
 use crate::model::Event;
-use crate::model::HandoffStatus;
 use crate::model::IntegrationRecord;
 use crate::model::KeyId;
 use crate::model::ListedKind;
@@ -225,6 +224,8 @@ impl Engine {
         if let Some(closes) = &draft.closes {
             self.close(closes, &rotation, &mut commit).await?;
         }
+        // No value of before is handed over any more, of a rotation that is over neither.
+        commit.handoffs.extend(self.overtaken(&rotation).await?);
         commit.entries.push(Entry {
             integration: Some(rotation.integration.clone()),
             rotation: Some(id),
@@ -265,8 +266,7 @@ impl Engine {
         Mark { name, body: serde_json::to_string(&adoption).ok() }
     }
 
-    /// The open rotation ends here: what was intended counts as unknown, what was saved joins the old ones, its
-    /// hand-offs are void.
+    /// The open rotation ends here: what was intended counts as unknown, what was saved joins the old ones.
     async fn close(&self, open: &Rotation, by: &Rotation, commit: &mut Commit) -> Result<(), RunError> {
         let event = Event::SupersededByEmergency { by: by.id };
         let after = rotation::after(open, &event, self.now()).map_err(|impossible| {
@@ -289,12 +289,6 @@ impl Engine {
                 commit.destroy.extend(unsaved.into_iter().flat_map(|attempt| {
                     [seals::PRIVATE_KEY, seals::PFX_PASSWORD].map(|column| seals::id(open.id, attempt.number, column))
                 }));
-            }
-        }
-        for mut handoff in self.ports.store.handoffs().await? {
-            if handoff.rotation == open.id && handoff.is_waiting() {
-                handoff.status = HandoffStatus::Closed;
-                commit.handoffs.push(handoff);
             }
         }
         commit.entries.push(Entry {

@@ -49,8 +49,19 @@ impl Engine {
         let mut commit = self.blank();
         commit.notices.extend(self.handoff_ready(r, &handoff));
         commit.handoffs.push(handoff);
+        commit.handoffs.extend(self.overtaken(r).await?);
         self.commit(r, &Event::Delivered { delivery }, commit).await?;
         Ok(None)
+    }
+
+    /// What other rotations of the slot left waiting, closed: a value from there would soon be removed under the guard.
+    pub(super) async fn overtaken(&self, r: &Rotation) -> Result<Vec<Handoff>, RunError> {
+        let mut all = self.ports.store.handoffs().await?;
+        all.retain(|h| h.integration == r.integration && h.slot == r.spec.slot && h.rotation != r.id && h.is_waiting());
+        for handoff in &mut all {
+            handoff.status = HandoffStatus::Closed;
+        }
+        Ok(all)
     }
 
     async fn new_handoff(
@@ -197,6 +208,7 @@ impl Engine {
                 .into());
         }
         let now = self.now();
+        let waited = handoff.is_waiting();
         handoff.status = HandoffStatus::Confirmed { at: now, by: by.to_owned() };
         let mut commit = Commit::new(now, by);
         commit.handoffs.push(handoff.clone());
@@ -214,7 +226,7 @@ impl Engine {
             }
             // Superseded or further: the word ends reminders, and in an emergency the value is not kept any longer.
             r => {
-                if let Some(r) = r.filter(|r| r.emergency.is_some() && r.state != State::SupersededByEmergency) {
+                if let Some(r) = r.filter(|r| waited && is_over_but_for(r, &handoff)) {
                     commit.destroy.extend(self.carried_seals(&r, id).await?);
                 }
                 self.ports.store.commit(self.fence, commit).await?;
@@ -315,6 +327,17 @@ impl Engine {
         self.commit(&r, &Event::Renewed, commit).await?;
         Ok(())
     }
+}
+
+/// Whether an emergency needs the value of `handoff` no longer once that is confirmed: it is the one that was proven, and
+/// delivered. A value issued afresh since is another.
+fn is_over_but_for(r: &Rotation, handoff: &Handoff) -> bool {
+    let carries = r.fresh.as_ref().is_some_and(|fresh| fresh.key_id == handoff.key_id);
+    let past = matches!(
+        r.state,
+        State::Confirmed | State::RetireIntent | State::Trailing | State::Done | State::SupersededUnconfirmed
+    );
+    r.emergency.is_some() && carries && past
 }
 
 fn no_longer_kept(id: &HandoffId) -> RunError {

@@ -8,6 +8,7 @@ use crate::model::Rotation;
 use crate::ports::PortError;
 use crate::ports::Probe;
 use crate::ports::SignIn;
+use crate::ports::StoreError;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
 use crate::run::explain;
@@ -18,7 +19,7 @@ impl Engine {
     /// One fresh sign-in with the new credential.
     pub(super) async fn probe(&self, r: &Rotation) -> Acted {
         let Some(fresh) = &r.fresh else { return Ok(None) };
-        let answer = match self.sign_in(r, fresh).await? {
+        let answer = match self.sign_in_kept(r, fresh).await? {
             Ok(answer) => answer,
             Err(error) => {
                 return self.fail(r, explain::problem(&error, "sign in with the new credential"), false).await;
@@ -48,6 +49,17 @@ impl Engine {
         };
         self.commit(r, &event, commit).await?;
         Ok(None)
+    }
+
+    /// The same, where a value that is no longer kept stops this rotation only; a store that fails refuses the commit of
+    /// that as well.
+    async fn sign_in_kept(&self, r: &Rotation, fresh: &Fresh) -> Result<Result<Probe, PortError>, RunError> {
+        match self.sign_in(r, fresh).await {
+            Err(RunError::Store(error)) if !matches!(error, StoreError::Fenced) => {
+                Ok(Err(PortError::Local(error.to_string())))
+            }
+            answer => answer,
+        }
     }
 
     pub(super) async fn sign_in(&self, r: &Rotation, fresh: &Fresh) -> Result<Result<Probe, PortError>, RunError> {
@@ -101,7 +113,7 @@ impl Engine {
             self.commit(r, &Event::SinkDrifted { sink: sink.clone() }, self.blank()).await?;
             return Ok(None);
         }
-        match self.sign_in(r, fresh).await? {
+        match self.sign_in_kept(r, fresh).await? {
             Ok(Probe::Accepted { request_id, .. }) => {
                 let mut r = r.clone();
                 for (sink, _) in read {

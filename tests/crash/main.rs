@@ -9,6 +9,7 @@ mod campaign;
 #[path = "../support/campaign.rs"]
 mod campaign_ledger;
 mod clocks;
+mod confirmed_late;
 mod doubles;
 mod drilled;
 mod emergency;
