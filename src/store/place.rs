@@ -49,6 +49,11 @@ pub(super) fn prepare_directory(path: &Path, create: bool) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Which file it is, whatever its name: device and number.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
 /// The file system that `path` lies or will lie on, when a store does not last or does not lock there.
 pub fn unfit_file_system(path: &Path) -> Option<&'static str> {
     let there = path.ancestors().find(|one| !one.as_os_str().is_empty() && one.exists()).unwrap_or(Path::new("."));

@@ -216,3 +216,28 @@ async fn rows_put_in_each_others_place_do_not_open() {
     place.tamper("UPDATE sealed SET id = '1/1/secret' WHERE id = '2/1/secret'".into()).await;
     assert!(matches!(store.unseal(&"1/1/secret".into(), &app()).await, Err(StoreError::Unseal(_))));
 }
+
+#[tokio::test]
+async fn a_handle_on_a_file_that_was_replaced_gets_no_lease() {
+    let place = Place::new();
+    let waiting = place.store().await;
+    let backup = place.0.path().join("backup.db");
+    waiting.copy_to(&backup).await.unwrap();
+    let path = place.path();
+    for ending in ["-wal", "-shm"] {
+        let log = |name: &str| place.0.path().join(format!("{name}{ending}"));
+        fs::rename(log("everkey.db"), log("aside.db")).unwrap();
+    }
+    fs::hard_link(&path, place.0.path().join("aside.db")).unwrap();
+    fs::rename(&backup, &path).unwrap();
+    for lease in [waiting.acquire("waited", now()).await.map(drop), waiting.lead("waited", now()).await] {
+        match lease {
+            Err(StoreError::Failed(why)) => assert!(why.contains("replaced") && why.contains("again"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // Nobody is locked out by the one that was sent away.
+    place.store().await.acquire("anew", now()).await.unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(waiting.acquire("waited", now()).await, Err(StoreError::Failed(_))), "not there at all");
+}

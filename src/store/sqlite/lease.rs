@@ -1,5 +1,7 @@
 //! The right to write: the machine's lock first, then a new epoch in the store.
 
+use std::io;
+
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -11,6 +13,7 @@ use crate::store::fault;
 use crate::store::fence;
 use crate::store::hold::Attempt;
 use crate::store::hold::Note;
+use crate::store::place;
 use crate::store::record;
 use crate::store::sql;
 
@@ -20,6 +23,7 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
         Attempt::Held(held) => held,
         Attempt::Taken(note) => return Err(taken(store, note, now).await),
     };
+    not_replaced(store)?;
     // Should this fail or be cancelled, `held` is dropped and the lock is free again.
     let epoch: i64 = sqlx::query_scalar(sql::LEASE_TAKE)
         .bind(holder)
@@ -35,10 +39,25 @@ pub(super) async fn acquire(store: &Sqlite, holder: &str, now: Timestamp) -> Res
     Ok(Fence(epoch))
 }
 
+/// Whether the file of this handle still lies where it was opened. A restore that came between has set it aside, and what
+/// is written there is lost; from now on the lock keeps every restore out.
+fn not_replaced(store: &Sqlite) -> Result<(), StoreError> {
+    match place::identity(&store.path) {
+        Ok(file) if file == store.file => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(place::cannot("read", &store.path, &error)),
+        _ => Err(StoreError::Failed(
+            "the store was replaced since it was opened, by a restore for one: run the same command again".to_owned(),
+        )),
+    }
+}
+
 /// Locks the daemon's own lock; it ends with this handle. No epoch goes with it: it gives no right to write.
 pub(super) async fn lead(store: &Sqlite, holder: &str, now: Timestamp) -> Result<(), StoreError> {
     match store.leader.attempt(holder, now)? {
-        Attempt::Held(held) => store.leader.keep(0, held),
+        Attempt::Held(held) => {
+            not_replaced(store)?;
+            store.leader.keep(0, held);
+        }
         Attempt::Taken(note) => {
             let note = note.unwrap_or_else(|| Note { holder: "another daemon".to_owned(), since: now });
             return Err(StoreError::Held { holder: note.holder, since: note.since });

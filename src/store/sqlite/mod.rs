@@ -95,6 +95,7 @@ pub struct Sqlite {
     pool: SqlitePool,
     seal: SealKey,
     path: PathBuf,
+    file: (u64, u64),
     instance: String,
     any_standing: bool,
     hold: Hold,
@@ -110,6 +111,8 @@ impl Sqlite {
     /// is damaged.
     pub async fn open(path: &Path, seal: SealKey, options: Options) -> Result<Self, StoreError> {
         place::prepare(path, options.create)?;
+        // Before it is opened: should it be replaced in between, the lease is refused for nothing, and never given wrongly.
+        let file = place::identity(path).map_err(|error| place::cannot("open the store", path, &error))?;
         let connect = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -139,7 +142,7 @@ impl Sqlite {
             standing.live()?;
         }
         let [hold, leader] = Hold::ENDINGS.map(|ending| Hold::of(path, ending));
-        Ok(Self { pool, seal, path: path.to_owned(), instance, any_standing, hold, leader })
+        Ok(Self { pool, seal, path: path.to_owned(), file, instance, any_standing, hold, leader })
     }
 
     /// Where it is, for people.
