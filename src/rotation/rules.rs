@@ -28,8 +28,6 @@ pub enum Mutation {
     EmergencyBeforeDelivery,
     /// In an emergency, remove the old one although a write of it may still land in a sink that cannot compare.
     EmergencyWithoutDrain,
-    /// Sweep although the journal may be an older one.
-    SweepOlder,
     /// Retire over a sink that cannot compare as soon as its consumer has read again: neither an overlap longer than
     /// Z nor a fresh read-back.
     PlainSinkNoDrain,

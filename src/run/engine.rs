@@ -46,6 +46,8 @@ use crate::run::setup::Tick;
 use crate::run::upload::Uploads;
 use crate::run::words;
 
+// The large steps are boxed: nested in one future, they would fill the stack of a thread.
+
 /// Steps one rotation may take in one tick: a bound, so that no mistake can spin.
 const STEPS_PER_TICK: usize = 200;
 
@@ -221,10 +223,10 @@ impl Engine {
         };
         tick.applications = observed.integrations.len();
         tick.requests = observed.requests;
-        self.sweep(&acting, &observed).await?;
-        self.sweep_drills().await?;
-        self.sweep_sandboxes().await?;
-        let restored = self.restore_lost(&acting, &observed).await?;
+        Box::pin(self.sweep(&acting, &observed)).await?;
+        Box::pin(self.sweep_drills()).await?;
+        Box::pin(self.sweep_sandboxes()).await?;
+        let restored = Box::pin(self.restore_lost(&acting, &observed)).await?;
         self.advance_all(&acting, &mut tick, &observed, |r| r.state != State::Planned).await?;
         let observed = if tick.changed.is_empty() && !restored {
             observed
@@ -235,14 +237,14 @@ impl Engine {
         let seen: Vec<Policy> =
             policies.iter().filter(|policy| observed.integrations.contains_key(&policy.name)).cloned().collect();
         let plan = self.plan(&seen, &observed, asked).await;
-        self.execute(&plan, &observed, &mut tick).await?;
+        Box::pin(self.execute(&plan, &observed, &mut tick)).await?;
         // New and waiting ones together, so that the daily limit goes to the soonest to stop.
         self.advance_all(&acting, &mut tick, &observed, |r| r.state == State::Planned).await?;
         for policy in &acting {
             tick.due(self.next_rotation_date(policy).await?);
         }
         tick.plan = Some(plan);
-        let others = self.look_around(policies, &observed, &mut tick).await?;
+        let others = Box::pin(self.look_around(policies, &observed, &mut tick)).await?;
         self.tell(policies, others, &mut tick).await?;
         Ok(tick)
     }
@@ -261,7 +263,7 @@ impl Engine {
         unfinished.sort_by_key(|r| (r.emergency.is_none(), r.old_end().unwrap_or(Timestamp::MAX), r.id));
         for rotation in unfinished {
             if observed.integrations.contains_key(&rotation.integration) {
-                match self.advance(rotation.id, policies, tick).await {
+                match Box::pin(self.advance(rotation.id, policies, tick)).await {
                     Ok(()) => {}
                     Err(RunError::Said(error)) => self.set_aside(&rotation.integration, error, tick),
                     Err(stop) => return Err(stop),
@@ -284,7 +286,7 @@ impl Engine {
             }
             let next = match limits::respecified(&rotation, policies) {
                 Some(event) => Next::Record(event),
-                None => self.next(&rotation, policies).await?,
+                None => Box::pin(self.next(&rotation, policies)).await?,
             };
             match next {
                 Next::Finished => return Ok(()),
@@ -307,13 +309,13 @@ impl Engine {
                 Next::RecordThen(event, action) => {
                     let extra = self.beside(&rotation, &event).await?;
                     let rotation = self.commit(&rotation, &event, extra).await?;
-                    if let Some(wait) = self.act(&rotation, &action).await? {
+                    if let Some(wait) = Box::pin(self.act(&rotation, &action)).await? {
                         self.rest(id, wait, tick).await?;
                         return Ok(());
                     }
                 }
                 Next::Do(action) => {
-                    if let Some(wait) = self.act(&rotation, &action).await? {
+                    if let Some(wait) = Box::pin(self.act(&rotation, &action)).await? {
                         self.rest(id, wait, tick).await?;
                         return Ok(());
                     }

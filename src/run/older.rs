@@ -14,7 +14,6 @@ use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::State;
 use crate::ports::Mark;
-use crate::rotation::Mutation;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Beyond;
 use crate::rotation::orphan::Orphan;
@@ -85,9 +84,6 @@ impl Engine {
         rotations: &[Rotation],
         orphans: &[Orphan],
     ) -> Result<bool, RunError> {
-        if self.options.rules.breaks(Mutation::SweepOlder) {
-            return Ok(false);
-        }
         // A sink that is being written shows what is not recorded yet.
         if rotations.iter().any(|r| r.state == State::Verified) {
             return Ok(true);

@@ -120,7 +120,7 @@ async fn what_was_never_handed_over_closes_when_its_successor_is_sealed() {
     let process = Process::start(&world, None, Rules::default()).await;
     process.step(&[world.name()]).await.unwrap();
     until(&process, |r| r.state == State::Attached).await;
-    assert_eq!(waiting(&process).await, [id.clone()], "it stays until its successor is there");
+    assert_eq!(waiting(&process).await, std::slice::from_ref(&id), "it stays until its successor is there");
     let r = until(&process, |r| r.state == State::Delivered).await;
     let [successor] = &waiting(&process).await[..] else { panic!("{:?}", waiting(&process).await) };
     assert_eq!(handoff(&process, successor).await.rotation, r.id);

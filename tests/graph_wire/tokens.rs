@@ -101,7 +101,7 @@ async fn each_code_says_what_rotation_md_says() {
             let (name, message) = (format!("AADSTS{code}"), "The first sentence.".to_owned());
             let expected = match inconclusive {
                 true => Probe::Inconclusive { code: name, message },
-                false => Probe::NotYet { code: name, message, request_id: None },
+                false => Probe::NotYet { code: name, message, request_id: Some("r-9".into()) },
             };
             assert_eq!(probe(no(status, "invalid_client", codes, &description)).await.unwrap(), expected);
         }

@@ -140,7 +140,8 @@ fn believing_one_read() {
     assert!(seen, "no stale read shows it");
 }
 
-/// Every variant of the source is caught here; those of emergencies have tests of their own (`tests/crash`).
+/// Every variant of the source is caught here; those of emergencies have tests of their own
+/// (`tests/crash`).
 #[test]
 fn every_mutant_is_caught() {
     let source = include_str!("../../src/rotation/rules.rs");
