@@ -30,11 +30,7 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
         }
         _ => {}
     }
-    let primary = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-        .and_then(|code| code.parse::<i32>().ok())
-        .map(|extended| extended & 0xff);
+    let primary = primary(&error);
     let said = match primary {
         Some(code::BUSY | code::LOCKED) => "the store is busy: another process is writing to it; try again".to_owned(),
         Some(code::READONLY) => "the store is read-only: check the owner and mode of its file and directory, and \
@@ -58,6 +54,17 @@ pub(super) fn failed(error: sqlx::Error) -> StoreError {
         },
     };
     StoreError::Failed(said)
+}
+
+/// The primary result code of SQLite.
+fn primary(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code)?;
+    code.parse::<i32>().ok().map(|extended| extended & 0xff)
+}
+
+/// Whether SQLite said that another process is in the way.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    matches!(primary(error), Some(code::BUSY | code::LOCKED))
 }
 
 /// What PostgreSQL said (<https://www.postgresql.org/docs/current/errcodes-appendix.html>). Its message names columns

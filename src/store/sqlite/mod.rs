@@ -64,6 +64,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
 #[cfg(test)]
 const MIGRATIONS_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite");
 
+/// Tries of a connection that is refused at once, and the pause between them.
+const OPENINGS: u32 = 40;
+const BETWEEN_OPENINGS: Duration = Duration::from_millis(25);
+
 /// How texts are ordered by their bytes: as they are anyway.
 const BY_BYTES: &str = "";
 
@@ -132,10 +136,8 @@ impl Sqlite {
             .idle_timeout(None)
             .max_lifetime(None)
             // When the disk is full SQLite ends a transaction by itself; sqlx then counts it as open for ever.
-            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-            .connect_with(connect)
-            .await
-            .map_err(fault::failed)?;
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
+        let pool = patiently(|| pool.clone().connect_with(connect.clone())).await.map_err(fault::failed)?;
         let (instance, standing) = schema::found(&pool, &seal).await?;
         let any_standing = options.any_standing;
         if !any_standing {
@@ -196,6 +198,21 @@ impl Sqlite {
     async fn bytes(&self) -> Result<u64, StoreError> {
         Ok(std::fs::metadata(&self.path).map_or(0, |found| found.len()))
     }
+}
+
+/// Connects, again while another process founds the same store: SQLite's switch to its log waits for nobody, whatever
+/// the busy timeout says.
+async fn patiently<T, F: Future<Output = Result<T, sqlx::Error>>>(connect: impl Fn() -> F) -> Result<T, sqlx::Error> {
+    for _ in 0..OPENINGS {
+        match connect().await {
+            Err(error) if fault::is_busy(&error) => {
+                // Real time: the other process is real.
+                let _ = tokio::task::spawn_blocking(|| std::thread::sleep(BETWEEN_OPENINGS)).await;
+            }
+            other => return other,
+        }
+    }
+    connect().await
 }
 
 /// One call of the port: on a disk it ends, one way or the other.
