@@ -294,15 +294,21 @@ async fn stopped_anywhere_never_two_are_live_and_the_next_one_ends_it() {
         Stopped(pin!(moved(&from, &to)), &fuse).await.unwrap().unwrap();
         let polls = ENDLESS - fuse.load(Ordering::Relaxed);
         let points = part.depth(8, 400).min(polls);
-        // Half of them anywhere, half of them just before, between and after the last two commits.
-        for point in 1..=points {
+        // Half of them anywhere, half of them just before, between and after the last two commits; then as many more as it
+        // takes to come between those two, which are some polls apart, one machine's other than another's.
+        let mut between = 0;
+        for point in 1..=points + 80 {
+            let more = point.checked_sub(points).filter(|more| *more > 0);
+            if more.is_some() && between > 0 {
+                break;
+            }
             let (from, to) = places().await;
             let before = content(from.live().await.unwrap().as_ref()).await;
-            let last = (point % 2 == 0).then_some(point / 2);
+            let last = more.or((point % 2 == 0).then_some(point / 2 * 40 / points));
             let fuse = AtomicUsize::new(if last.is_some() { ENDLESS } else { point * polls / points });
             let hearing = |stage: Stage<'_>| {
                 if let (Stage::Switching, Some(left)) = (stage, last) {
-                    fuse.store(left * 40 / points, Ordering::Relaxed);
+                    fuse.store(left, Ordering::Relaxed);
                 }
             };
             let ended = Stopped(pin!(moved_hearing(&from, &to, &hearing)), &fuse).await.is_some();
@@ -313,6 +319,7 @@ async fn stopped_anywhere_never_two_are_live_and_the_next_one_ends_it() {
             let count = live(&from, &to).await;
             assert!(count <= 1, "two are live after point {point}");
             neither += usize::from(count == 0);
+            between += usize::from(count == 0);
             let again = moved(&from, &to).await.unwrap_or_else(|error| panic!("point {point}: {error}"));
             resumed += usize::from(again.resumed && count == 0);
             assert!(matches!(from.live().await, Err(StoreError::Moved(_))), "after point {point}");
