@@ -61,8 +61,18 @@ def table(directory, title, seconds):
         lines.append(f"| {promise} | {said} |")
     today = datetime.datetime.now(datetime.timezone.utc).date()
     took = f"{seconds // 60} min {seconds % 60} s"
-    lines += ["", f"{today}, {took}, {machine()}."]
+    lines += ["", f"{today}, {took}, {commit()}, {machine()}."]
     return lines
+
+
+def commit():
+    """Which tree was tried: its commit, and whether anything in it was not committed."""
+
+    def git(*words):
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True, cwd=PAGE.parent).stdout.strip()
+
+    changed = [line for line in git("status", "--porcelain").splitlines() if not line.endswith(PAGE.name)]
+    return f"commit {git('rev-parse', '--short=10', 'HEAD')}" + (" and changes" if changed else "")
 
 
 def main():
