@@ -1,6 +1,6 @@
 """Makes one part's table in docs/reliability.md from the ledgers that its tests left (tests/support/campaign.rs).
 
-    campaign_tables.py LEDGERS PART TITLE SECONDS
+    campaign_tables.py LEDGERS PART TITLE SECONDS COMMIT
 
 Everything between the part's two marks is replaced; the other parts keep what they have. Ledgers that try the same promise
 become one row, their figures added up. The machine describes itself.
@@ -46,7 +46,7 @@ def add(row, words, figure):
         row[words] = f"{known}; {figure}"
 
 
-def table(directory, title, seconds):
+def table(directory, title, seconds, commit):
     rows = {}
     for path in sorted(directory.glob("*.json")):
         sheet = json.loads(path.read_text())
@@ -61,23 +61,13 @@ def table(directory, title, seconds):
         lines.append(f"| {promise} | {said} |")
     today = datetime.datetime.now(datetime.timezone.utc).date()
     took = f"{seconds // 60} min {seconds % 60} s"
-    lines += ["", f"{today}, {took}, {commit()}, {machine()}."]
+    lines += ["", f"{today}, {took}, {commit}, {machine()}."]
     return lines
 
 
-def commit():
-    """Which tree was tried: its commit, and whether anything in it was not committed."""
-
-    def git(*words):
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True, cwd=PAGE.parent).stdout.strip()
-
-    changed = [line for line in git("status", "--porcelain").splitlines() if not line.endswith(PAGE.name)]
-    return f"commit {git('rev-parse', '--short=10', 'HEAD')}" + (" and changes" if changed else "")
-
-
 def main():
-    directory, part, title, seconds = sys.argv[1:]
-    made = table(pathlib.Path(directory), title, int(seconds))
+    directory, part, title, seconds, commit = sys.argv[1:]
+    made = table(pathlib.Path(directory), title, int(seconds), commit)
     begin = f"<!-- campaign: {part} -->"
     text = PAGE.read_text()
     if begin not in text:

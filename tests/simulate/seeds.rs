@@ -2,6 +2,10 @@
 //! fails, and how to run it again.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use everkey::rotation::Rules;
 
@@ -82,6 +86,8 @@ struct Sum {
     clock_jumps: u64,
     looks: u64,
     unseen_losses: u64,
+    /// What the threads worked, waiting left out.
+    worked: Duration,
 }
 
 impl Sum {
@@ -96,29 +102,64 @@ impl Sum {
         self.looks += report.figures.looks;
         self.unseen_losses += report.figures.unseen_losses;
     }
+
+    fn join(&mut self, other: Self) {
+        self.schedules += other.schedules;
+        for (kind, number) in other.faults {
+            *self.faults.entry(kind).or_default() += number;
+        }
+        self.crashes += other.crashes;
+        self.pauses += other.pauses;
+        self.clock_jumps += other.clock_jumps;
+        self.looks += other.looks;
+        self.unseen_losses += other.unseen_losses;
+        self.worked += other.worked;
+    }
 }
 
 /// Runs the schedules of `seeds`, and panics at the first that fails.
-fn run(scenario: Scenario, seeds: std::ops::Range<u64>, sum: &mut Sum) {
-    let stage = Stage::new(scenario);
+fn run(stage: &Stage, seeds: std::ops::Range<u64>, sum: &mut Sum) {
     for seed in seeds {
         let report = stage.run(chooser(seed), Rules::default(), false);
-        assert!(report.violations.is_empty(), "{}", told(&stage, Rules::default(), seed, &report));
+        assert!(report.violations.is_empty(), "{}", told(stage, Rules::default(), seed, &report));
         sum.add(&report);
     }
+}
+
+/// The processor time of this thread.
+fn worked() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap().into()
+}
+
+/// `each` seeds of every scenario, on every core.
+fn run_all(each: u64) -> Sum {
+    let scenarios = scenarios();
+    let next = AtomicUsize::new(0);
+    let all = Mutex::new(Sum::default());
+    let work = || {
+        let mut sum = Sum::default();
+        while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+            run(&Stage::new(*scenario), 0..each, &mut sum);
+        }
+        sum.worked = worked();
+        all.lock().unwrap().join(sum);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            scope.spawn(work);
+        }
+    });
+    all.into_inner().unwrap()
 }
 
 #[test]
 fn seeds_find_nothing() {
     let mut part =
         Part::new("simulation", "whatever goes wrong in a schedule, nobody loses access and all comes right");
-    let scenarios = scenarios();
-    let each = part.depth(600, 1_000_000) / scenarios.len();
-    let mut sum = Sum::default();
-    for scenario in scenarios {
-        run(scenario, 0..each as u64, &mut sum);
-    }
+    let each = part.depth(600, 1_000_000).div_ceil(scenarios().len());
+    let sum = run_all(each as u64);
     part.count("schedules", sum.schedules);
+    part.count("schedules per second and core", (sum.schedules as f64 / sum.worked.as_secs_f64()).round() as u64);
     part.count("crashes", sum.crashes);
     part.count("pauses of a process", sum.pauses);
     part.count("clock jumps", sum.clock_jumps);
