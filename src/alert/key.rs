@@ -38,10 +38,11 @@ pub fn keys_of(notice: &Notice) -> Vec<&str> {
 pub(super) fn key(watched: &Watched, anchor: &str, stage: &str, reader: Reader, address: &str) -> String {
     let role = match reader {
         Reader::Engineer => "engineer",
-        Reader::Lead => return format!("{}{anchor}/{stage}/lead", prefix(watched)),
+        Reader::Lead => return [prefix(watched).as_str(), anchor, "/", stage, "/lead"].concat(),
         Reader::Pm => "pm",
     };
-    format!("{}{anchor}/{stage}/{role}:{address}", prefix(watched))
+    // Made for every rung at every look: joined, not formatted.
+    [prefix(watched).as_str(), anchor, "/", stage, "/", role, ":", address].concat()
 }
 
 /// What was told about this credential since its last renewal was over, oldest first. `current` is the anchor of
@@ -65,7 +66,7 @@ pub(super) fn told<'a>(input: &AlertInput<'a>, watched: &Watched, current: Optio
 }
 
 fn prefix(watched: &Watched) -> String {
-    format!("{}/{}/", watched.integration, watched.slot)
+    [watched.integration.as_str(), "/", watched.slot.as_str(), "/"].concat()
 }
 
 fn slot_keys<'a>(sent: &'a BTreeMap<String, Timestamp>, prefix: &str) -> Vec<(&'a str, Sent<'a>)> {

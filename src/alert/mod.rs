@@ -44,14 +44,26 @@ pub use input::Situation;
 pub use input::Watched;
 pub use key::keys_of;
 
-/// The notices due at `input.now`, each with a key that is not in `input.sent`.
-///
-/// Whoever commits them adds the keys of each (see [`keys_of`]) to what the next call gets as `sent`.
-pub fn due(input: &AlertInput) -> Vec<Notice> {
+/// What is due, and when something may be due next.
+#[derive(Debug)]
+pub struct Look {
+    /// The notices due at `input.now`, each with a key that is not in `input.sent`.
+    ///
+    /// Whoever commits them adds the keys of each (see [`keys_of`]) to what the next look gets as `sent`.
+    pub due: Vec<Notice>,
+    /// When the next look may give something that this one does not give; never later than that, strictly after
+    /// `input.now`, `None` when only a change of the input can bring anything. Where something is due, look again for it.
+    pub next: Option<Timestamp>,
+}
+
+/// Looks at every credential at `input.now`.
+pub fn look(input: &AlertInput) -> Look {
     let mut seen = BTreeSet::new();
     let mut notices = Vec::new();
+    let mut next = None;
     for watched in input.watched {
         for track in ladder::tracks(input, watched) {
+            next = next.into_iter().chain(track.next(input, &watched.calendar)).min();
             let Some(rung) = track.due(input, &watched.calendar) else { continue };
             // Two hand-offs of one credential share the mails that say it has stopped.
             if seen.insert(rung.key.clone()) {
@@ -59,19 +71,7 @@ pub fn due(input: &AlertInput) -> Vec<Notice> {
             }
         }
     }
-    merge::merge(notices, input.now)
-}
-
-/// When [`due`] may next give something that it does not give now; never later than that, strictly after
-/// `input.now`, `None` when only a change of the input can bring anything.
-pub fn next_instant(input: &AlertInput) -> Option<Timestamp> {
-    input
-        .watched
-        .iter()
-        .flat_map(|watched| {
-            ladder::tracks(input, watched).into_iter().filter_map(|track| track.next(input, &watched.calendar))
-        })
-        .min()
+    Look { due: merge::merge(notices, input.now), next }
 }
 
 /// The one mail that brings a certificate request to the owner, committed in the transaction that makes it.

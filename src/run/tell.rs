@@ -69,7 +69,8 @@ impl Engine {
         let rules = &self.options.alerts;
         let now = self.now();
         let input = AlertInput { now, rules, watched: &watched, sent: &sent, acknowledgements: &acknowledgements };
-        let due = alert::due(&input);
+        let mut look = alert::look(&input);
+        let due = std::mem::take(&mut look.due);
         if !due.is_empty() {
             let mut commit = self.blank();
             for notice in &due {
@@ -79,9 +80,10 @@ impl Engine {
             }
             commit.notices = due;
             store.commit(self.fence, commit).await?;
+            let input = AlertInput { now, rules, watched: &watched, sent: &sent, acknowledgements: &acknowledgements };
+            look = alert::look(&input);
         }
-        let input = AlertInput { now, rules, watched: &watched, sent: &sent, acknowledgements: &acknowledgements };
-        tick.due(alert::next_instant(&input));
+        tick.due(look.next);
         self.send(tick).await
     }
 

@@ -159,8 +159,7 @@ impl Run {
 
     /// Finished rotations, and whether one is open.
     async fn standing(&self) -> (usize, bool) {
-        let all = self.setting.store.rotations(&self.name()).await.unwrap();
-        (all.iter().filter(|r| r.is_finished()).count(), all.iter().any(|r| !r.is_finished()))
+        self.setting.store.standing(&self.name())
     }
 
     async fn all(&mut self) {

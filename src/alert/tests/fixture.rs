@@ -11,8 +11,8 @@ use crate::alert::AlertInput;
 use crate::alert::Rules;
 use crate::alert::Situation;
 use crate::alert::Watched;
-use crate::alert::due;
 use crate::alert::keys_of;
+use crate::alert::look;
 use crate::model::Acknowledgement;
 use crate::model::AppRef;
 use crate::model::Calendar;
@@ -177,7 +177,7 @@ impl World {
 
     /// Asks once; the number of mails.
     pub(super) fn tick(&mut self, now: Timestamp) -> usize {
-        let notices = due(&self.input(now));
+        let notices = look(&self.input(now)).due;
         for notice in &notices {
             for key in keys_of(notice) {
                 assert!(self.sent.insert(key.to_owned(), now).is_none(), "told twice: {key}");

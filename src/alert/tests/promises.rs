@@ -8,7 +8,7 @@ use jiff::civil::date;
 use super::fixture::*;
 use crate::alert::Situation;
 use crate::alert::days::is_working;
-use crate::alert::next_instant;
+use crate::alert::look;
 use crate::model::Acknowledgement;
 use crate::model::NoticeKind;
 use crate::model::Reader;
@@ -104,7 +104,7 @@ fn by_instants(mut world: World, from: Timestamp, to: Timestamp) -> BTreeMap<Str
     let mut steps = 0;
     while now <= to {
         world.tick(now);
-        let Some(next) = next_instant(&world.input(now)) else { break };
+        let Some(next) = look(&world.input(now)).next else { break };
         assert!(next > now, "no progress at {now}");
         now = next;
         steps += 1;

@@ -11,6 +11,8 @@ use std::sync::PoisonError;
 
 use state::State;
 
+use crate::model::IntegrationName;
+
 /// One handle on a store in memory; [`Memory::open`] makes another, as another process would have it.
 pub struct Memory {
     handle: u64,
@@ -50,6 +52,14 @@ impl Memory {
     /// All of it as it is now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot(self.lock().clone())
+    }
+
+    /// How many rotations of `integration` are finished, and whether one is not: for whoever asks after each step of
+    /// thousands of worlds.
+    pub fn standing(&self, integration: &IntegrationName) -> (usize, bool) {
+        let state = self.lock();
+        let mine = || state.rotations.values().filter(|r| r.integration == *integration);
+        (mine().filter(|r| r.is_finished()).count(), mine().any(|r| !r.is_finished()))
     }
 
     /// Puts an earlier state back in its place, under the feet of every handle: a restore behind everkey's back. No fence
