@@ -261,7 +261,7 @@ impl Engine {
 
     /// A PATCH that no upload's intent stands for. It is on record before it is sent: its body lacks what others add
     /// meanwhile, so that neither a crash nor a lost answer may let anybody forget that it can still land.
-    async fn patch_on_record(
+    pub(super) async fn patch_on_record(
         &self,
         r: &Rotation,
         read: &[CertificateEntry],

@@ -3,6 +3,7 @@
 //! in a day.
 
 use everkey::clock::Clock as _;
+use everkey::model::AmbiguousCall;
 use everkey::model::KeyId;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
@@ -53,6 +54,33 @@ async fn a_certificate_that_somebody_removed_comes_back() {
         assert_eq!(after.content, before.content, "{kind:?}: the same certificate");
         world.outside.seen().violations.clear();
         assert_eq!(world.verdict().await, Vec::<String>::new(), "{kind:?}");
+    }
+}
+
+/// Killed between the PATCH that puts it back and its answer: that it may still land stays on record.
+#[tokio::test]
+async fn what_puts_a_certificate_back_is_on_record_before_it_is_sent() {
+    let lab = Lab::start().await;
+    let mut kill_at = None;
+    for is_killed in [false, true] {
+        let world = issued(&lab, Kind::Patch).await;
+        let (key_id, _) = ours(&world, &[]);
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        let start = world.clock.now();
+        taken_away(&world, &key_id);
+        let (ended, passed) = world.live(kill_at, Rules::default(), 2).await;
+        let sent = passed.iter().position(|at| at.starts_with("after replace_keys")).unwrap();
+        kill_at = Some(sent + 1);
+        if is_killed {
+            assert_eq!((ended, passed.len()), (Ended::Died, sent + 1));
+            let first = world.rotations().await.pop().unwrap();
+            let recorded = |(call, at): &(AmbiguousCall, _)| *call == AmbiguousCall::Patch && *at >= start;
+            assert!(first.ambiguous.iter().any(recorded), "{first:?}");
+        }
+        world.recover(Rules::default(), 2).await;
+        settle(&world).await;
+        world.outside.seen().violations.clear();
+        assert_eq!(world.verdict().await, Vec::<String>::new());
     }
 }
 
