@@ -50,6 +50,11 @@ pub const FUSE: usize = 3;
 /// Least time between two attempts once one of them was ambiguous.
 pub const AMBIGUOUS_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
+/// The same in an emergency: once for whatever passes by itself, then longer. The fuse bounds what may lie about.
+pub fn emergency_pause(unknown: usize) -> SignedDuration {
+    if unknown <= 1 { BACKOFF_MIN } else { EMERGENCY_BACKOFF_MAX }
+}
+
 /// First pause after a failure; doubles up to [`BACKOFF_MAX`].
 pub const BACKOFF_MIN: SignedDuration = SignedDuration::from_secs(15);
 

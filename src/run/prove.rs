@@ -1,6 +1,5 @@
 //! Prove: fresh sign-ins with the new credential, and with what the sinks hold.
 
-use crate::model::CredentialKind;
 use crate::model::Event;
 use crate::model::Fresh;
 use crate::model::Problem;
@@ -63,10 +62,8 @@ impl Engine {
     }
 
     pub(super) async fn sign_in(&self, r: &Rotation, fresh: &Fresh) -> Result<Result<Probe, PortError>, RunError> {
-        let column = match r.spec.kind {
-            CredentialKind::Certificate(_) => seals::PRIVATE_KEY,
-            CredentialKind::ClientSecret => seals::SECRET,
-        };
+        // What it is decides, and never what the slot holds now.
+        let column = if fresh.certificate.is_some() { seals::PRIVATE_KEY } else { seals::SECRET };
         let Some(id) = seals::find(&fresh.seals, column) else {
             return Ok(Err(PortError::Local(format!("no sealed {column}"))));
         };

@@ -13,6 +13,7 @@ mod confirmed_late;
 mod doubles;
 mod drilled;
 mod emergency;
+mod emergency_odd;
 mod failing;
 mod faults;
 mod foreign;
