@@ -69,6 +69,8 @@ pub enum Action {
     AskReport,
     /// Look whether the upload arrived (C3), and send it when it did not.
     CheckUpload,
+    /// Disable sign-in of the application, at the end of an emergency.
+    DisableSignIn,
     /// Look whether removed credentials are gone, and whether orphans of open attempts show.
     LookAgain,
     /// Make the certificate from the sealed key, or get it from its issuer (C2).

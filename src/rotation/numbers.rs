@@ -67,8 +67,8 @@ pub const CAPPED_SLOTS: usize = 2;
 /// Longest `displayName` of a credential (entra-contract 2.5).
 pub const DISPLAY_NAME_MAX: usize = 90;
 
-/// Retirements allowed in a rolling day: at least this many, or a twentieth of the apps.
-pub const RETIREMENTS_PER_DAY_MIN: usize = 10;
+/// Retirements allowed in a rolling day, and sweeps apart from them: at least this many, or a twentieth of the apps.
+pub const REMOVALS_PER_DAY_MIN: usize = 10;
 
 /// Pause before the `count`-th repetition of a failed step, `count` from 1.
 pub fn backoff(count: u32) -> SignedDuration {

@@ -35,11 +35,7 @@ impl Engine {
                 let problem = Problem {
                     code: "A020".into(),
                     summary: format!("sign-in with the new credential is blocked ({code}): {message}"),
-                    fix: Some(
-                        "allow the sign-in (Conditional Access for workload identities, or enable the enterprise \
-                         application), or set prove = \"accept-blocked\""
-                            .into(),
-                    ),
+                    fix: Some(self.unblock(r).await?),
                     request_id: None,
                 };
                 let r = self.commit(r, &Event::ProbeInconclusive { code }, commit).await?;
@@ -126,7 +122,16 @@ impl Engine {
                 }
                 Ok(None)
             }
-            Ok(Probe::NotYet { code, message, .. } | Probe::Inconclusive { code, message }) => {
+            Ok(Probe::Inconclusive { code, message }) => {
+                let problem = Problem {
+                    code: "A020".into(),
+                    summary: format!("sign-in with what was delivered is blocked ({code}): {message}"),
+                    fix: Some(self.unblock(r).await?),
+                    request_id: None,
+                };
+                self.fail(r, problem, false).await
+            }
+            Ok(Probe::NotYet { code, message, .. }) => {
                 let problem = Problem {
                     code: "A021".into(),
                     summary: format!("what was delivered is not accepted ({code}): {message}"),

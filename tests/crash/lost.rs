@@ -5,6 +5,7 @@
 use everkey::clock::Clock as _;
 use everkey::model::AmbiguousCall;
 use everkey::model::KeyId;
+use everkey::model::Notice;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ use crate::foreign;
 use crate::foreign::Listed;
 use crate::kinds::Kind;
 use crate::lab::Lab;
+use crate::process::Process;
 use crate::world::Ended;
 use crate::world::World;
 
@@ -101,6 +103,14 @@ async fn a_secret_that_somebody_removed_is_replaced() {
     assert_eq!(world.verdict().await, Vec::<String>::new());
 }
 
+/// How often people were told that a daily limit holds.
+pub async fn limits_told(world: &World) -> usize {
+    let process = Process::start(world, None, Rules::default()).await;
+    let outbox = process.store.outbox().await.unwrap();
+    let code = |notice: &Notice| notice.problem.as_ref().map(|problem| problem.code.clone());
+    outbox.iter().filter(|one| code(&one.notice).as_deref() == Some("R044")).count()
+}
+
 /// However many rotations are asked for, ten removals in twenty-four hours are the most; the rest waits, and comes.
 #[tokio::test]
 async fn removals_have_a_daily_cap() {
@@ -123,6 +133,7 @@ async fn removals_have_a_daily_cap() {
     let day = SignedDuration::from_hours(24);
     let most = sent.iter().map(|start| sent.iter().filter(|at| **at >= *start && **at < *start + day).count()).max();
     assert_eq!(most, Some(10), "{sent:?}");
+    assert!(limits_told(&world).await >= 1, "nobody was told");
     assert_eq!(world.verdict().await, Vec::<String>::new());
     let mut part = Part::new("cap-removals", "sixteen rotations one upon the other: at most ten removals in 24 hours");
     part.count("removals", sent.len());
