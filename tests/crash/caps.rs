@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use everkey::clock::Clock as _;
+use everkey::emulator::Effect;
+use everkey::emulator::Fault;
 use everkey::model::KeyId;
 use everkey::model::Outcome;
 use everkey::rotation::Rules;
@@ -67,6 +69,29 @@ async fn sweeps_have_a_daily_cap_of_their_own() {
     part.count("orphans", orphans.len());
     part.count("of them in the busiest 24 hours", most.unwrap_or_default());
     part.done();
+}
+
+/// A removal that Entra refuses again and again is tried again and again, and is one sweep.
+#[tokio::test]
+async fn a_second_try_is_no_second_sweep() {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    let orphans = littered(&world, 1).await;
+    lab.emulator.inject(Fault {
+        count: 60,
+        effect: Effect::Status { body: None, code: 500, retry_after: None },
+        method: Some("POST".to_owned()),
+        path_contains: "/removePassword".to_owned(),
+    });
+    let mut looks = 0;
+    while left(&world, &orphans) == 1 {
+        looks += 1;
+        assert!(looks < 100, "it is never removed");
+        world.visit().await;
+        world.jump(world.clock.now() + SignedDuration::from_mins(10));
+    }
+    assert!(looks > 11, "{looks} looks are no more than the limit allows");
+    assert_eq!(limits_told(&world).await, 0);
 }
 
 #[tokio::test]
