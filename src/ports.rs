@@ -235,6 +235,11 @@ pub trait Directory: Send + Sync {
     /// Replaces the tags of a service principal.
     async fn set_principal_tags(&self, principal: &ObjectId, tags: &[String]) -> Result<(), PortError>;
 
+    /// Lets anybody sign in as the application of a service principal, or nobody.
+    async fn set_principal_enabled(&self, _principal: &ObjectId, _enabled: bool) -> Result<(), PortError> {
+        Err(PortError::Refused(Refusal { code: "NoSwitch".into(), ..Refusal::default() }))
+    }
+
     /// What has been consented for it.
     async fn grants(&self, principal: &ObjectId) -> Result<Grants, PortError>;
 

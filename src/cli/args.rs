@@ -184,7 +184,7 @@ pub enum Command {
     Rotate(RotateArgs),
     /// A credential is in the wrong hands: replace it now, remove it without overlap, write the evidence
     #[command(
-        after_long_help = "Examples:\n  everkey revoke lexzur-email-engine --emergency --reason leaked-in-ticket-4711\n  everkey revoke lexzur-email-engine --evidence ./evidence\n\nThe journal carries an emergency: the same command, or everkey serve, goes on with it."
+        after_long_help = "Examples:\n  everkey revoke lexzur-email-engine --emergency --reason leaked-in-ticket-4711\n  everkey revoke lexzur-email-engine --evidence ./evidence\n  everkey revoke lexzur-email-engine --enable-sign-in --by r.khan@contoso.example\n\nThe journal carries an emergency: the same command, or everkey serve, goes on with it."
     )]
     Revoke(RevokeArgs),
     /// After the loss of the store or its seal key: adopt what is left of it, and rotate it one by one

@@ -182,6 +182,7 @@ fn watched(policy: &Policy, app: Option<&AppObserved>) -> Row {
         state: "watched".to_owned(),
         code: "current",
         severity: "ok",
+        sign_in: None,
     }
 }
 

@@ -44,6 +44,12 @@ pub fn text(policy: &Policy, draft: &Draft, asked: &Asked, rules: &Rules) -> Str
             format!("  Waits  {doer} gives the new one to {recipient}; until that is confirmed the old one stays (--now: at once)")
         });
     }
+    if asked.disable_sign_in {
+        lines.push(format!(
+            "  SIGN-IN is disabled at the end: nobody gets a token until everkey revoke {} --enable-sign-in",
+            policy.name
+        ));
+    }
     if asked.force {
         lines.push("  FORCE  goes on although the new one may not work".to_owned());
     }

@@ -62,7 +62,7 @@ enum Stands {
 
 /// Runs it.
 pub async fn run(cli: &Cli, args: &RevokeArgs, out: &Output) -> Result<u8, Error> {
-    if !args.emergency && args.evidence.is_none() {
+    if !args.emergency && !args.enable_sign_in && args.evidence.is_none() {
         return Err(Error::new(
             Class::Usage,
             "U070",
@@ -79,6 +79,9 @@ pub async fn run(cli: &Cli, args: &RevokeArgs, out: &Output) -> Result<u8, Error
     let Some(policy) = policies.first() else {
         return Err(Error::new(Class::Usage, "U002", "no policy matches").help("see `everkey status`"));
     };
+    if args.enable_sign_in {
+        return enable_sign_in(&context, &policies, args, out).await;
+    }
     if !args.emergency {
         return evidence_alone(&context, policy, args, out).await;
     }
@@ -156,6 +159,7 @@ impl Job<'_> {
             now: self.args.now,
             force: self.args.force,
             also: self.args.also.iter().map(|key_id| KeyId(key_id.trim().to_owned())).collect(),
+            disable_sign_in: self.args.disable_sign_in,
         };
         let draft = held.engine.emergency_draft(self.policy, &asked).await?;
         if asked.reason.trim().is_empty() && draft.under_way.is_none() {
@@ -175,7 +179,7 @@ impl Job<'_> {
     /// The name, typed or given; going on with what somebody confirmed before needs none.
     async fn confirm(&self, draft: &Draft, asked: &Asked) -> Result<(), RunError> {
         let goes_on = |r: &Rotation| {
-            let more = r.emergency.as_ref().is_some_and(|e| asked.now && !e.now || asked.force && !e.force);
+            let more = r.emergency.as_deref().is_some_and(|known| asked.is_more_than(known));
             !more && asked.also.iter().all(|key_id| r.old.iter().any(|old| old.key_id == *key_id))
         };
         if self.args.confirm.is_some() || draft.under_way.as_ref().is_some_and(goes_on) {
@@ -245,6 +249,7 @@ impl Job<'_> {
             "new_key_id": r.fresh.as_ref().map(|fresh| &fresh.key_id),
             "removed": removed(&r), "handoff_ids": handoffs,
             "others": draft.ring.iter().filter(|one| !draft.targets.contains(&one.key_id)).collect::<Vec<_>>(),
+            "sign_in_disabled_at": r.emergency.as_ref().and_then(|e| e.disabled),
             "evidence": written.as_ref().ok(), "error": error,
         }));
         for handoff in &handoffs {
@@ -258,6 +263,12 @@ impl Job<'_> {
             "done" | "removed" => self.out.print(&removed_words(&r)),
             _ => {}
         }
+        if r.emergency.as_ref().is_some_and(|e| e.disabled.is_some()) {
+            self.out.print(&format!(
+                "Sign-in is disabled. To enable it: everkey revoke {} --enable-sign-in\n",
+                r.integration
+            ));
+        }
         if let Ok(path) = &written {
             self.out.print(&format!("Evidence: {}\n", path.display()));
         }
@@ -269,6 +280,27 @@ impl Job<'_> {
             None => Ok(OK),
         }
     }
+}
+
+/// Sign-in that an emergency disabled.
+async fn enable_sign_in(context: &Context, policies: &[Policy], args: &RevokeArgs, out: &Output) -> Result<u8, Error> {
+    let by = args.by.clone().unwrap_or_else(config::os_user);
+    let (stop, _woken) = stop_on_signal();
+    let display = Arc::new(Display::new(out, out.form() == Form::Table));
+    let held = hold(context, &display, &stop, policies).await?;
+    let mut result = Err(RunError::Stopped);
+    for policy in policies {
+        result = held.engine.enable_sign_in(policy, &by).await.map(|was| (policy, was));
+    }
+    held.release().await?;
+    let (policy, was) = result.map_err(RunError::into_error)?;
+    let since = was.at.map_or_else(String::new, |at| format!(" on {}", at.strftime("%Y-%m-%d %H:%M UTC")));
+    out.print(&format!("Sign-in of {} is enabled. {} had it disabled{since}: {}\n", policy.name, was.by, was.reason));
+    out.document(&json!({
+        "schema": "everkey.revoke/v1", "integration": policy.name, "outcome": "sign_in_enabled", "by": by,
+        "rotation": was.rotation.to_string(), "was": {"by": was.by, "at": was.at, "reason": was.reason},
+    }));
+    Ok(OK)
 }
 
 /// When to go on, or why this run does not.

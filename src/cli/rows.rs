@@ -7,6 +7,7 @@ use super::context::Context;
 use crate::error::Class;
 use crate::error::Error;
 use crate::model::CredentialStatus;
+use crate::model::DisabledSignIn;
 use crate::model::Handoff;
 use crate::model::KeyId;
 use crate::model::OwnCredential;
@@ -14,6 +15,8 @@ use crate::model::Rotation;
 use crate::model::State;
 use crate::model::Thumbprint;
 use crate::policy::Policy;
+use crate::run::RunError;
+use crate::run::emergency::sign_in;
 use crate::run::explain;
 
 /// From how little time left on a row is a warning, and critical.
@@ -53,6 +56,8 @@ pub struct Row {
     pub code: &'static str,
     /// `ok`, `warning`, `critical`, `expired`.
     pub severity: &'static str,
+    /// Sign-in of the application, if an emergency disabled it.
+    pub sign_in: Option<DisabledSignIn>,
 }
 
 impl Row {
@@ -77,14 +82,26 @@ pub async fn rows(context: &Context, policies: &[Policy], limits: Limits) -> Res
     let store = &context.assembled.ports.store;
     let now = context.assembled.ports.clock.now();
     let handoffs = store.handoffs().await.map_err(|error| explain::store(&error))?;
+    let records = store.integrations().await.map_err(|error| explain::store(&error))?;
     let mut rows = Vec::new();
     for policy in policies {
         let rotations = store.rotations(&policy.name).await.map_err(|error| explain::store(&error))?;
         let own = store.credentials(Some(&policy.name)).await.map_err(|error| explain::store(&error))?;
+        let app = records.iter().find(|record| record.name == policy.name).map(|record| &record.app);
+        let sign_in = match app {
+            Some(app) => sign_in::disabled(store.as_ref(), app).await.map_err(RunError::into_error)?,
+            None => None,
+        };
         for spec in &policy.credentials {
             let latest = rotations.iter().rfind(|r| r.spec.slot == spec.slot);
             let current = own.iter().find(|own| own.slot == spec.slot && own.status == CredentialStatus::Current);
             let mut row = row(policy, spec.slot.as_str(), spec.kind.word(), latest, current, &handoffs);
+            if let Some(disabled) = &sign_in {
+                let since = disabled.at.map_or_else(String::new, |at| format!(" on {}", at.strftime("%-d %b %Y")));
+                row.state = format!("SIGN-IN DISABLED by {}{since}", disabled.by);
+                row.code = "sign_in_disabled";
+            }
+            row.sign_in.clone_from(&sign_in);
             row.judge(now, limits);
             rows.push(row);
         }
@@ -118,6 +135,7 @@ fn row(
         state: "no credential yet".to_owned(),
         code: "none",
         severity: "ok",
+        sign_in: None,
     };
     let waiting = latest.and_then(|r| handoffs.iter().find(|h| h.rotation == r.id && h.is_waiting()));
     if let (Some(r), Some(handoff)) = (latest.filter(|r| r.emergency.is_some()), waiting) {
@@ -186,6 +204,9 @@ fn confirmed(r: &Rotation) -> String {
 fn severity(row: &Row, now: Timestamp, limits: Limits) -> &'static str {
     if row.code == "stopped" {
         return "expired";
+    }
+    if row.code == "sign_in_disabled" {
+        return if row.ends.is_some_and(|ends| ends <= now) { "expired" } else { "critical" };
     }
     let Some(ends) = row.ends else { return if row.code == "failed" { "warning" } else { "ok" } };
     // Whole days count: what has 7 days and some hours left has 7.

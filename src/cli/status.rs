@@ -17,6 +17,8 @@ use super::table;
 use super::table::Column;
 use crate::error::Error;
 use crate::model::Handoff;
+use crate::run::RunError;
+use crate::run::caps;
 
 /// Too narrow a terminal loses the owner first, then what stops, then the date (the days stay).
 const COLUMNS: [Column; 6] = [
@@ -65,10 +67,16 @@ pub async fn run(cli: &Cli, args: &StatusArgs, out: &Output) -> Result<u8, Error
     } else if let Some(row) = requests.first() {
         out.print(&format!("Next: everkey cert request {}\n", row.policy.name));
     }
+    let held = caps::held(context.assembled.ports.store.as_ref(), now).await.map_err(RunError::into_error)?;
+    for one in &held {
+        let until = one.until.strftime("%Y-%m-%d %H:%M UTC");
+        out.print(&format!("The daily limit of {} is reached: {} wait until {until}.\n", one.what, one.count));
+    }
     let items: Vec<Value> = shown.iter().map(|row| item(row, now)).collect();
     out.document(&json!({
         "schema": "everkey.status/v1", "tenant": context.settings.tenant_name, "checked_at": now,
         "emulator": context.settings.tenant.emulator, "summary": summary(&rows), "items": items,
+        "held": held,
     }));
     let attention = rows.iter().any(|row| row.severity != "ok");
     Ok(if args.detailed_exitcode && attention { PENDING } else { OK })
@@ -120,5 +128,6 @@ pub fn item(row: &Row, now: Timestamp) -> Value {
         "days_left": row.days_left(now),
         "state": row.code, "severity": row.severity, "impact": row.policy.impact,
         "owner": row.policy.people.owner, "pm": row.policy.people.pm,
+        "sign_in_disabled": row.sign_in.as_ref().map(|was| json!({"by": was.by, "at": was.at, "reason": was.reason})),
     })
 }

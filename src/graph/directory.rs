@@ -75,6 +75,10 @@ impl Directory for Graph {
         self.replace_tags(principal, tags).await
     }
 
+    async fn set_principal_enabled(&self, principal: &ObjectId, enabled: bool) -> Result<(), PortError> {
+        self.switch_principal(principal, enabled).await
+    }
+
     async fn applications(&self) -> Result<Vec<AppObserved>, PortError> {
         self.list_applications().await
     }

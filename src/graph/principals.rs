@@ -1,4 +1,4 @@
-//! Service principals: find, create, tag (`entra-contract.md` 5.1).
+//! Service principals: find, create, tag, enable (`entra-contract.md` 5.1).
 
 use serde_json::json;
 
@@ -55,6 +55,12 @@ impl Graph {
     /// See [`crate::ports::Directory::set_principal_tags`].
     pub(super) async fn replace_tags(&self, principal: &ObjectId, tags: &[String]) -> Result<(), PortError> {
         let body = json!({ "tags": tags });
+        self.write(Write::patch(by_id("servicePrincipals", principal.as_str(), ""), &body)).await.map(drop)
+    }
+
+    /// See [`crate::ports::Directory::set_principal_enabled`].
+    pub(super) async fn switch_principal(&self, principal: &ObjectId, enabled: bool) -> Result<(), PortError> {
+        let body = json!({ "accountEnabled": enabled });
         self.write(Write::patch(by_id("servicePrincipals", principal.as_str(), ""), &body)).await.map(drop)
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use super::KeyId;
+use super::ObjectId;
 use super::RotationId;
 
 /// What makes a rotation an emergency, as the journal keeps it.
@@ -31,6 +32,34 @@ pub struct Emergency {
     pub unproven: bool,
     /// The old ones, seen refused.
     pub refused: Vec<Refused>,
+    /// Once the old ones are gone, sign-in of the application is disabled.
+    #[serde(default)]
+    pub disable_sign_in: bool,
+    /// When that happened.
+    #[serde(default)]
+    pub disabled: Option<Timestamp>,
+}
+
+/// Sign-in of an application that everkey disabled, until a named person enables it again.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DisabledSignIn {
+    /// Why, in the words of who asked for the emergency.
+    pub reason: String,
+    /// Who asked.
+    pub by: String,
+    /// The emergency.
+    pub rotation: RotationId,
+    /// When Entra took it; `None` while that is not known.
+    pub at: Option<Timestamp>,
+    /// When a call was sent whose answer is not known: it may still land.
+    pub sent: Option<Timestamp>,
+}
+
+impl DisabledSignIn {
+    /// The name of its record.
+    pub fn record(app: &ObjectId) -> String {
+        format!("sign-in/{app}")
+    }
 }
 
 /// Sign-ins with an old credential after its removal.

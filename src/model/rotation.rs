@@ -451,6 +451,11 @@ pub enum Event {
         /// What it asks for.
         spec: Box<CredentialSpec>,
     },
+    /// The policy retains these now, and no others.
+    Retains {
+        /// Their key ids.
+        retain: Vec<KeyId>,
+    },
     /// Definitely not applied.
     AttemptRefused,
     /// Not known whether it was applied.
@@ -609,7 +614,12 @@ pub enum Event {
         force: bool,
         /// These leave as well.
         also: Vec<OldCredential>,
+        /// Sign-in is disabled at the end.
+        #[serde(default)]
+        disable_sign_in: bool,
     },
+    /// Sign-in of the application is disabled.
+    SignInDisabled,
     /// An emergency goes on although the new one could not be proven.
     Unproven,
     /// An emergency removes these before it can make the new one: both slots are taken.

@@ -49,6 +49,9 @@ pub(super) fn step(r: &Rotation, emergency: &Emergency, view: &View<'_>) -> Opti
             if let Some(key_ids) = broken(Mutation::EmergencyBeforeProof) {
                 return Some(Next::Record(Event::ExpiredIntended { key_ids }));
             }
+            if is_sign_in_left(emergency) && view.rules.breaks(Mutation::EmergencyDisabledBeforeProof) {
+                return Some(Next::Do(Action::DisableSignIn));
+            }
             let since = r.attempt().and_then(|attempt| attempt.closed)?;
             let gives_up = emergency.force && view.clocks.local.duration_since(since) >= FORCE_AFTER;
             (gives_up && r.probes.successes.is_none()).then_some(Next::Record(Event::Unproven))
@@ -58,7 +61,7 @@ pub(super) fn step(r: &Rotation, emergency: &Emergency, view: &View<'_>) -> Opti
         }
         State::Delivered => Some(delivered(r, emergency, view)),
         State::Confirmed if leaving(r).next().is_some() => Some(Next::Do(Action::PassGuard)),
-        State::Confirmed | State::RetireIntent => Some(retired(r, view)),
+        State::Confirmed | State::RetireIntent => Some(retired(r, emergency, view)),
         _ => None,
     }
 }
@@ -109,7 +112,11 @@ fn delivered(r: &Rotation, emergency: &Emergency, view: &View<'_>) -> Next {
 }
 
 /// S5/C7 and after: looks at the application as always, and between them sign-ins with what was removed.
-fn retired(r: &Rotation, view: &View<'_>) -> Next {
+fn retired(r: &Rotation, emergency: &Emergency, view: &View<'_>) -> Next {
+    // Last of all: once it is disabled, nothing is proven any more, and no refusal says anything of a credential.
+    if is_sign_in_left(emergency) && are_gone(r, emergency) {
+        return Next::Do(Action::DisableSignIn);
+    }
     let settling = next::settling(r, view);
     match (refusal(r, view.clocks.local), settling) {
         (Some(Next::Wait(Some(one), why)), Next::Wait(Some(other), _)) => Next::Wait(Some(one.min(other)), why),
@@ -161,9 +168,18 @@ pub fn is_refusal(code: &str) -> bool {
     matches!(code, "AADSTS7000215" | "AADSTS7000222" | "AADSTS700027")
 }
 
-/// Whether everything that leaves has left and was seen refused, where that can be seen.
+/// Whether everything that leaves has left and was seen refused, where that can be seen, and sign-in is disabled where
+/// that was asked for.
 pub fn is_over(r: &Rotation) -> bool {
-    let Some(emergency) = &r.emergency else { return false };
+    r.emergency.as_ref().is_some_and(|emergency| are_gone(r, emergency) && !is_sign_in_left(emergency))
+}
+
+/// Whether sign-in is still to be disabled.
+fn is_sign_in_left(emergency: &Emergency) -> bool {
+    emergency.disable_sign_in && emergency.disabled.is_none()
+}
+
+fn are_gone(r: &Rotation, emergency: &Emergency) -> bool {
     // An answer alone is no proof that it left: a read must not show it.
     let has_left = |one: &Removal| one.sent.is_some() && one.absent.is_some();
     let gone = |key_id: &KeyId| r.removals.iter().any(|removal| removal.key_id == *key_id && has_left(removal));
@@ -253,12 +269,19 @@ pub(super) fn close(r: &mut Rotation, at: Timestamp) -> Option<()> {
 }
 
 /// More is asked for; nothing is ever taken back.
-pub(super) fn widen(r: &mut Rotation, now: bool, force: bool, also: &[OldCredential]) -> Option<()> {
+pub(super) fn widen(
+    r: &mut Rotation,
+    now: bool,
+    force: bool,
+    disable_sign_in: bool,
+    also: &[OldCredential],
+) -> Option<()> {
     let open = r.is_open();
     let fresh = r.fresh.as_ref().map(|fresh| fresh.key_id.clone());
     let emergency = r.emergency.as_mut().filter(|_| open)?;
     emergency.now |= now;
     emergency.force |= force;
+    emergency.disable_sign_in |= disable_sign_in;
     for old in also {
         if fresh.as_ref() == Some(&old.key_id) {
             return None;
@@ -274,6 +297,12 @@ pub(super) fn widen(r: &mut Rotation, now: bool, force: bool, also: &[OldCredent
     if r.state == State::RetireIntent && !also.is_empty() {
         r.state = State::Delivered;
     }
+    Some(())
+}
+
+pub(super) fn disabled(r: &mut Rotation, at: Timestamp) -> Option<()> {
+    let emergency = r.emergency.as_mut().filter(|emergency| is_sign_in_left(emergency))?;
+    emergency.disabled = Some(at);
     Some(())
 }
 

@@ -6,6 +6,7 @@ use super::emergency;
 use super::numbers::DRAIN;
 use super::numbers::SETTLE;
 use super::probes;
+use super::removals;
 use crate::model::AmbiguousCall;
 use crate::model::Attempt;
 use crate::model::Confirmation;
@@ -14,12 +15,10 @@ use crate::model::Event;
 use crate::model::Failure;
 use crate::model::Fresh;
 use crate::model::HandoffId;
-use crate::model::KeyId;
 use crate::model::OldCredential;
 use crate::model::Outcome;
 use crate::model::Probes;
 use crate::model::Proof;
-use crate::model::Removal;
 use crate::model::Rotation;
 use crate::model::SinkId;
 use crate::model::State;
@@ -51,6 +50,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
             | Event::AttemptSeen { .. }
             | Event::AttemptSwept { .. }
             | Event::AttemptsForgotten { .. }
+            | Event::Retains { .. }
             | Event::AdoptionEnded { .. }
             | Event::CallAmbiguous { .. }
             | Event::CallSent { .. }
@@ -87,6 +87,10 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
             r.spec = (**spec).clone();
             let untouched = r.attempts.iter().all(|attempt| attempt.outcome == Outcome::Refused);
             step(r, if untouched { &[State::Planned] } else { &[] }, State::Planned)
+        }
+        Event::Retains { retain } => {
+            r.spec.retain.clone_from(retain);
+            Some(())
         }
         Event::AttemptStarted { number, tag, start, end } => start_attempt(r, *number, tag, *start, *end, at),
         Event::AttemptRefused => {
@@ -168,24 +172,27 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::Confirmed => step(r, &[State::Delivered], State::Confirmed),
         Event::ReceiptVoided { handoff, delivery } => voided(r, handoff, delivery),
         Event::Renewed => renewed(r),
-        Event::AdoptionEnded { key_id } => adoption_ended(r, key_id),
+        Event::AdoptionEnded { key_id } => removals::adoption_ended(r, key_id),
         Event::OwnGone => step(r, &[State::Confirmed, State::RetireIntent], State::Trailing),
         Event::RetireIntended { key_ids } => {
-            intend(r, key_ids)?;
+            removals::intend(r, key_ids)?;
             step(r, &[State::Confirmed, State::Delivered, State::Verified], State::RetireIntent)
         }
-        Event::ExpiredIntended { key_ids } => intend(r, key_ids),
-        Event::RemovalSent { key_id } => removal(r, key_id).map(|removal| removal.sent = Some(at)),
-        Event::RemovalSeen { key_id, present } => removal_seen(r, key_id, *present, at),
+        Event::ExpiredIntended { key_ids } => removals::intend(r, key_ids),
+        Event::RemovalSent { key_id } => removals::removal(r, key_id).map(|removal| removal.sent = Some(at)),
+        Event::RemovalSeen { key_id, present } => removals::removal_seen(r, key_id, *present, at),
         Event::Superseded => step(r, &[State::Verified, State::Delivered], State::SupersededUnconfirmed),
         Event::SupersededByEmergency { .. } => emergency::close(r, at),
-        Event::EmergencyWidened { now, force, also } => emergency::widen(r, *now, *force, also),
+        Event::EmergencyWidened { now, force, also, disable_sign_in } => {
+            emergency::widen(r, *now, *force, *disable_sign_in, also)
+        }
+        Event::SignInDisabled => emergency::disabled(r, at),
         Event::Unproven => {
             r.emergency.as_mut().filter(|emergency| emergency.force)?.unproven = true;
             step(r, &[State::Attached], State::Verified)
         }
         Event::RoomIntended { key_ids } => {
-            intend(r, key_ids)?;
+            removals::intend(r, key_ids)?;
             step(r, &[State::Planned], State::Planned)
         }
         Event::OldRefused { key_id, .. } => emergency::refused(r, key_id, at),
@@ -270,7 +277,11 @@ fn attempt_seen(r: &mut Rotation, number: u32, present: bool, at: Timestamp) -> 
 }
 
 /// First and latest of the reads in a row that did not show it.
-fn absence(present: bool, so_far: Option<(Timestamp, Timestamp)>, at: Timestamp) -> Option<(Timestamp, Timestamp)> {
+pub(super) fn absence(
+    present: bool,
+    so_far: Option<(Timestamp, Timestamp)>,
+    at: Timestamp,
+) -> Option<(Timestamp, Timestamp)> {
     if present { None } else { Some((so_far.map_or(at, |(first, _)| first), at)) }
 }
 
@@ -339,42 +350,6 @@ fn renewed(r: &mut Rotation) -> Option<()> {
     r.confirmations.clear();
     r.probes = Probes::default();
     r.state = State::Planned;
-    Some(())
-}
-
-fn intend(r: &mut Rotation, key_ids: &[KeyId]) -> Option<()> {
-    for key_id in key_ids {
-        if r.fresh.as_ref().is_some_and(|fresh| fresh.key_id == *key_id) || r.spec.retain.contains(key_id) {
-            return None;
-        }
-        if !r.removals.iter().any(|removal| removal.key_id == *key_id) {
-            r.removals.push(Removal { key_id: key_id.clone(), sent: None, looked: None, absent: None });
-        }
-    }
-    Some(())
-}
-
-/// D5: what is intended is decided.
-fn adoption_ended(r: &mut Rotation, key_id: &KeyId) -> Option<()> {
-    let free = removal(r, key_id).is_none();
-    let at = r.old.iter().position(|old| old.adopted && old.key_id == *key_id).filter(|_| free)?;
-    r.old.remove(at);
-    Some(())
-}
-
-fn removal<'a>(r: &'a mut Rotation, key_id: &KeyId) -> Option<&'a mut Removal> {
-    r.removals.iter_mut().find(|removal| removal.key_id == *key_id)
-}
-
-fn removal_seen(r: &mut Rotation, key_id: &KeyId, present: bool, at: Timestamp) -> Option<()> {
-    let removal = removal(r, key_id)?;
-    let sent = removal.sent?;
-    removal.looked = Some(at);
-    removal.absent = absence(present, removal.absent, at);
-    // Still listed long after it was removed: no stale read any more. Send it again.
-    if present && at.duration_since(sent) >= SETTLE {
-        removal.sent = None;
-    }
     Some(())
 }
 

@@ -12,6 +12,7 @@ pub mod next;
 pub mod numbers;
 pub mod orphan;
 mod probes;
+mod removals;
 pub mod rules;
 pub mod tag;
 pub mod union;

@@ -21,6 +21,7 @@ use super::numbers::PROBE_SPAN;
 use super::numbers::PROBE_SUCCESSES;
 use super::numbers::PROBE_WINDOW;
 use super::numbers::SETTLE;
+use super::numbers::emergency_pause;
 use super::tag;
 use crate::model::ConfirmMethod;
 use crate::model::Confirmation;
@@ -68,6 +69,8 @@ pub enum Action {
     AskReport,
     /// Look whether the upload arrived (C3), and send it when it did not.
     CheckUpload,
+    /// Disable sign-in of the application, at the end of an emergency.
+    DisableSignIn,
     /// Look whether removed credentials are gone, and whether orphans of open attempts show.
     LookAgain,
     /// Make the certificate from the sealed key, or get it from its issuer (C2).
@@ -320,8 +323,9 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
     if open >= FUSE {
         return Next::Wait(Some(now + SETTLE), Waiting::Fuse);
     }
-    let latest = r.attempts.iter().filter(|a| a.outcome == Outcome::Unknown).filter_map(|a| a.closed).max();
-    if let Some(until) = latest.map(|at| at + AMBIGUOUS_PAUSE)
+    let closed = || r.attempts.iter().filter(|a| a.outcome == Outcome::Unknown).filter_map(|a| a.closed);
+    let pause = if r.emergency.is_some() { emergency_pause(closed().count()) } else { AMBIGUOUS_PAUSE };
+    if let Some(until) = closed().max().map(|at| at + pause)
         && until > now
     {
         return Next::Wait(Some(until.min(now + SETTLE)), Waiting::Settling);

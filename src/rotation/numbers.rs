@@ -50,6 +50,11 @@ pub const FUSE: usize = 3;
 /// Least time between two attempts once one of them was ambiguous.
 pub const AMBIGUOUS_PAUSE: SignedDuration = SignedDuration::from_hours(1);
 
+/// The same in an emergency: once for whatever passes by itself, then longer. The fuse bounds what may lie about.
+pub fn emergency_pause(unknown: usize) -> SignedDuration {
+    if unknown <= 1 { BACKOFF_MIN } else { EMERGENCY_BACKOFF_MAX }
+}
+
 /// First pause after a failure; doubles up to [`BACKOFF_MAX`].
 pub const BACKOFF_MIN: SignedDuration = SignedDuration::from_secs(15);
 
@@ -62,8 +67,8 @@ pub const CAPPED_SLOTS: usize = 2;
 /// Longest `displayName` of a credential (entra-contract 2.5).
 pub const DISPLAY_NAME_MAX: usize = 90;
 
-/// Retirements allowed in a rolling day: at least this many, or a twentieth of the apps.
-pub const RETIREMENTS_PER_DAY_MIN: usize = 10;
+/// Retirements allowed in a rolling day, and sweeps apart from them: at least this many, or a twentieth of the apps.
+pub const REMOVALS_PER_DAY_MIN: usize = 10;
 
 /// Pause before the `count`-th repetition of a failed step, `count` from 1.
 pub fn backoff(count: u32) -> SignedDuration {

@@ -28,6 +28,8 @@ pub enum Mutation {
     EmergencyBeforeDelivery,
     /// In an emergency, remove the old one although a write of it may still land in a sink that cannot compare.
     EmergencyWithoutDrain,
+    /// In an emergency, disable sign-in before the new one is proven.
+    EmergencyDisabledBeforeProof,
     /// Retire over a sink that cannot compare as soon as its consumer has read again: neither an overlap longer than
     /// Z nor a fresh read-back.
     PlainSinkNoDrain,

@@ -28,6 +28,7 @@ impl Engine {
             Action::AskReport => self.ask_report(r).await,
             Action::CheckUpload => self.check_upload(r).await,
             Action::Deliver(sink) => self.deliver(r, sink).await,
+            Action::DisableSignIn => self.disable_sign_in(r).await,
             Action::LookAgain => self.look_again(r).await,
             Action::MakeCertificate => self.make_certificate(r).await,
             Action::MakeKey => self.make_key(r).await,

@@ -239,6 +239,13 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "Run `everkey enable NAME`, which sets the mode in the policy.",
     ),
     (
+        "R044",
+        "a daily limit of removals is reached",
+        "In 24 hours everkey removes 10 old credentials at most, or one for every 20 applications, and as many orphans of \
+         lost answers: a mistake that would remove everything removes little. The rest waits. An emergency does not.",
+        "Look at `everkey history`: is so much to be removed? It goes on by itself when the limit allows it.",
+    ),
+    (
         "R040",
         "everkey sees nothing",
         "The daemon has had no successful look at the tenant for 26 hours: an expiry could pass unseen.",

@@ -196,6 +196,7 @@ impl Engine {
                 // The read may be older than the secret: removing what is not there is harmless.
                 found.extend(left.key_id.clone());
             }
+            found.retain(|key_id| !self.retains(&left.integration, key_id));
             for key_id in found {
                 let listed = listed.iter().any(|entry| entry.key_id == key_id);
                 if listed {

@@ -49,6 +49,26 @@ pub const EMERGENCIES: &[(&str, &str, &str, &str)] = &[
         "Take it out of `retain` in the policy, then run `everkey revoke --emergency` again.",
     ),
     (
+        "R087",
+        "everkey did not disable sign-in",
+        "It enables only what it disabled itself in an emergency: of anything else it does not know why. Nothing was changed.",
+        "Look at Properties of the enterprise application in Entra.",
+    ),
+    (
+        "R088",
+        "sign-in is still being disabled",
+        "The emergency that disables it has no answer yet, or one was lost and the call may still land. Enabled now, sign-in \
+         could be disabled again a moment later.",
+        "Run the same command again after the time that the message names.",
+    ),
+    (
+        "R089",
+        "there is no enterprise application",
+        "Sign-in is disabled and enabled on the enterprise application (service principal), and Entra shows none. Without one \
+         nobody gets a token.",
+        "Restore it in Entra, or run `everkey apply`, which makes one.",
+    ),
+    (
         "U070",
         "revoke is for emergencies",
         "Removing a credential without overlap stops whoever still uses it. A normal change keeps the old one until the new \

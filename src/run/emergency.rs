@@ -1,6 +1,7 @@
 //! Emergencies: what one would do, its beginning in one transaction, and the steps that are its own. Everything after
 //! the beginning is carried on from the journal, by whichever process comes next.
 
+pub mod sign_in;
 mod steps;
 
 use jiff::Timestamp;
@@ -55,6 +56,17 @@ pub struct Asked {
     pub force: bool,
     /// Credentials of others that leave as well.
     pub also: Vec<KeyId>,
+    /// Nobody gets a token any more once the old ones are gone.
+    pub disable_sign_in: bool,
+}
+
+impl Asked {
+    /// Whether it asks for more than `emergency` does already; of `also` nothing is said.
+    pub fn is_more_than(&self, emergency: &Emergency) -> bool {
+        (self.now && !emergency.now)
+            || (self.force && !emergency.force)
+            || (self.disable_sign_in && !emergency.disable_sign_in)
+    }
 }
 
 /// What an emergency would do.
@@ -187,11 +199,15 @@ impl Engine {
         let mut commit = Commit::new(self.now(), &by);
         commit.marks = draft.also.iter().map(|old| self.adoption(policy, draft, old, &by, asked)).collect();
         if let Some(r) = &draft.under_way {
-            let widens = |e: &Emergency| asked.now && !e.now || asked.force && !e.force || !draft.also.is_empty();
-            if !r.emergency.as_deref().is_some_and(widens) {
+            if !r.emergency.as_deref().is_some_and(|known| asked.is_more_than(known) || !draft.also.is_empty()) {
                 return Ok(r.clone());
             }
-            let event = Event::EmergencyWidened { now: asked.now, force: asked.force, also: draft.also.clone() };
+            let event = Event::EmergencyWidened {
+                now: asked.now,
+                force: asked.force,
+                also: draft.also.clone(),
+                disable_sign_in: asked.disable_sign_in,
+            };
             return self.commit(r, &event, commit).await;
         }
         let id = self.ports.store.next_rotation(self.fence).await?;
@@ -206,6 +222,8 @@ impl Engine {
             force: asked.force,
             unproven: false,
             refused: Vec::new(),
+            disable_sign_in: asked.disable_sign_in,
+            disabled: None,
         };
         let rotation = Rotation {
             capped: policy.app.audience.is_capped() && matches!(draft.spec.kind, CredentialKind::ClientSecret),
@@ -233,7 +251,8 @@ impl Engine {
             text: format!("EMERGENCY: {}", asked.reason),
             body: serde_json::json!({
                 "by": {"claim": "user of this machine", "os_user": by}, "reason": asked.reason,
-                "now": asked.now, "force": asked.force, "also": asked.also, "targets": draft.targets,
+                "now": asked.now, "force": asked.force, "also": asked.also,
+                "disable_sign_in": asked.disable_sign_in, "targets": draft.targets,
                 "closes": draft.closes.as_ref().map(|r| r.id), "ring": draft.ring,
             }),
         });

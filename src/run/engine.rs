@@ -223,7 +223,7 @@ impl Engine {
         };
         tick.applications = observed.integrations.len();
         tick.requests = observed.requests;
-        Box::pin(self.sweep(&acting, &observed)).await?;
+        tick.due(Box::pin(self.sweep(&acting, &observed)).await?);
         Box::pin(self.sweep_drills()).await?;
         Box::pin(self.sweep_sandboxes()).await?;
         let restored = Box::pin(self.restore_lost(&acting, &observed)).await?;
@@ -298,7 +298,7 @@ impl Engine {
                 Next::Record(event) => {
                     if let Event::RetireIntended { key_ids } = &event
                         && rotation.emergency.is_none()
-                        && let Some(wait) = self.retirement_cap(key_ids.len()).await?
+                        && let Some(wait) = self.held_retirement(key_ids.len()).await?
                     {
                         tick.due(Some(wait));
                         return Ok(());
@@ -394,6 +394,7 @@ fn concerned(policies: &[Policy]) -> BTreeMap<IntegrationName, Concerned> {
         calendar: policy.calendar.clone(),
         impact: policy.impact.clone(),
         people: policy.people.clone(),
+        retain: policy.credentials.iter().flat_map(|spec| spec.retain.clone()).collect(),
     };
     policies.iter().map(|policy| (policy.name.clone(), concerned(policy))).collect()
 }

@@ -126,14 +126,18 @@ fn short(lifetime: SignedDuration) -> String {
     }
 }
 
-/// A rotation that failed before anything was made takes what its policy says now: the way on after a refusal.
+/// What its policy says now, as far as a rotation takes that: always what is retained, and after a failure before anything
+/// was made everything, which is the way on after a refusal.
 pub(super) fn respecified(r: &Rotation, policies: &[Policy]) -> Option<Event> {
+    let policy = policies.iter().find(|policy| policy.name == r.integration)?;
+    let spec = policy.credentials.iter().find(|spec| spec.slot == r.spec.slot)?;
+    if spec.retain != r.spec.retain && !r.is_finished() {
+        return Some(Event::Retains { retain: spec.retain.clone() });
+    }
     let untouched = r.state == State::Planned
         && r.failure.is_some()
         && r.attempts.iter().all(|attempt| attempt.outcome == Outcome::Refused);
-    let policy = policies.iter().find(|policy| untouched && policy.name == r.integration)?;
-    let spec = policy.credentials.iter().find(|spec| spec.slot == r.spec.slot)?;
     // What it replaces is removed in the way of its kind.
     let same_kind = spec.kind.word() == r.spec.kind.word() || r.old.is_empty();
-    (*spec != r.spec && same_kind).then(|| Event::Respecified { spec: Box::new(spec.clone()) })
+    (untouched && *spec != r.spec && same_kind).then(|| Event::Respecified { spec: Box::new(spec.clone()) })
 }

@@ -7,6 +7,7 @@
 mod act;
 mod adoption;
 mod around;
+pub mod caps;
 pub mod codes;
 mod deliver;
 pub mod drill;

@@ -78,7 +78,9 @@ pub async fn pack(store: &dyn Store, r: &Rotation, impact: &str, now: Timestamp)
         "application": r.app,
         "reason": emergency.reason,
         "asked": {"by": emergency.by, "how": "user of the operating system", "at": r.planned,
-                  "now": emergency.now, "force": emergency.force},
+                  "now": emergency.now, "force": emergency.force,
+                  "disable_sign_in": emergency.disable_sign_in},
+        "sign_in_disabled_at": emergency.disabled,
         "closed_rotation": emergency.closed.map(|id| id.to_string()),
         "outcome": facts.outcome(),
         "new": r.fresh.as_ref().map(|fresh| json!({
@@ -225,6 +227,9 @@ impl Facts<'_> {
                 && !r.removals.iter().any(|removal| removal.key_id == **key_id && removal.sent.is_some())
         };
         not_done.extend(emergency.targets.iter().filter(left).map(|key_id| format!("{key_id} is not removed yet.")));
+        if emergency.disable_sign_in && emergency.disabled.is_none() {
+            not_done.push("Sign-in of the application is not disabled yet.".to_owned());
+        }
         for seen in &emergency.refused {
             if let Some(why) = &seen.unseen {
                 not_done.push(format!("{} was removed and not seen refused: {why}.", seen.key_id));

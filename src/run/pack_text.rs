@@ -21,6 +21,9 @@ pub(super) fn markdown(json: &Value) -> String {
     if new.is_object() {
         line("New", format!("{} {}, to {}", words(&new["kind"]), words(&new["key_id"]), words(&new["end"])));
     }
+    if json["sign_in_disabled_at"].is_string() {
+        line("Sign-in of the application", format!("disabled {}", words(&json["sign_in_disabled_at"])));
+    }
     list(&mut text, "Removed", &json["removed"], |one| {
         let seen = match (&one["refused"], &one["not_seen_refused"]) {
             (seen, _) if seen.is_object() => {

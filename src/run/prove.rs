@@ -1,6 +1,5 @@
 //! Prove: fresh sign-ins with the new credential, and with what the sinks hold.
 
-use crate::model::CredentialKind;
 use crate::model::Event;
 use crate::model::Fresh;
 use crate::model::Problem;
@@ -36,11 +35,7 @@ impl Engine {
                 let problem = Problem {
                     code: "A020".into(),
                     summary: format!("sign-in with the new credential is blocked ({code}): {message}"),
-                    fix: Some(
-                        "allow the sign-in (Conditional Access for workload identities, or enable the enterprise \
-                         application), or set prove = \"accept-blocked\""
-                            .into(),
-                    ),
+                    fix: Some(self.unblock(r).await?),
                     request_id: None,
                 };
                 let r = self.commit(r, &Event::ProbeInconclusive { code }, commit).await?;
@@ -63,10 +58,8 @@ impl Engine {
     }
 
     pub(super) async fn sign_in(&self, r: &Rotation, fresh: &Fresh) -> Result<Result<Probe, PortError>, RunError> {
-        let column = match r.spec.kind {
-            CredentialKind::Certificate(_) => seals::PRIVATE_KEY,
-            CredentialKind::ClientSecret => seals::SECRET,
-        };
+        // What it is decides, and never what the slot holds now.
+        let column = if fresh.certificate.is_some() { seals::PRIVATE_KEY } else { seals::SECRET };
         let Some(id) = seals::find(&fresh.seals, column) else {
             return Ok(Err(PortError::Local(format!("no sealed {column}"))));
         };
@@ -129,7 +122,16 @@ impl Engine {
                 }
                 Ok(None)
             }
-            Ok(Probe::NotYet { code, message, .. } | Probe::Inconclusive { code, message }) => {
+            Ok(Probe::Inconclusive { code, message }) => {
+                let problem = Problem {
+                    code: "A020".into(),
+                    summary: format!("sign-in with what was delivered is blocked ({code}): {message}"),
+                    fix: Some(self.unblock(r).await?),
+                    request_id: None,
+                };
+                self.fail(r, problem, false).await
+            }
+            Ok(Probe::NotYet { code, message, .. }) => {
                 let problem = Problem {
                     code: "A021".into(),
                     summary: format!("what was delivered is not accepted ({code}): {message}"),

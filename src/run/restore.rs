@@ -2,10 +2,8 @@
 
 use jiff::SignedDuration;
 
-use crate::model::AmbiguousCall;
 use crate::model::CertificateEntry;
 use crate::model::CredentialKind;
-use crate::model::Event;
 use crate::model::OwnCredential;
 use crate::model::State;
 use crate::plan::Observed;
@@ -56,13 +54,8 @@ impl Engine {
             let names: Vec<String> = lost.iter().map(|own| own.key_id.to_string()).collect();
             let text = format!("own certificates are gone from Entra, added again: {}", names.join(", "));
             self.note(&policy.name, "restore", &text).await?;
-            match self.patch(rotation, &read, None, None).await? {
-                Ok(()) => restored = true,
-                Err(PortError::Unsure { .. }) => {
-                    let event = Event::CallAmbiguous { call: AmbiguousCall::Patch };
-                    self.commit(rotation, &event, self.blank()).await?;
-                    restored = true;
-                }
+            match self.patch_on_record(rotation, &read, None).await?.1 {
+                Ok(()) | Err(PortError::Unsure { .. }) => restored = true,
                 Err(error) => {
                     let problem = explain::problem(&error, "put our certificate back");
                     self.note(&policy.name, "restore", &problem.summary).await?;

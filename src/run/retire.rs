@@ -1,7 +1,6 @@
-//! Retire: the guard, the daily cap, the removals.
+//! Retire: the guard, the removals.
 
 use jiff::SignedDuration;
-use jiff::Timestamp;
 
 use crate::model::AmbiguousCall;
 use crate::model::CredentialStatus;
@@ -14,40 +13,15 @@ use crate::ports::PortError;
 use crate::rotation::emergency;
 use crate::rotation::guard;
 use crate::rotation::guard::Unmet;
-use crate::rotation::numbers::RETIREMENTS_PER_DAY_MIN;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
 use crate::run::explain;
-use crate::run::setup::RunError;
-
-/// The cap on retirements counts over this window.
-const CAP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 impl Engine {
-    /// When the next retirement is allowed, if today's cap is reached (numbers of `rotation.md`): a mistake that
-    /// would remove everything removes little, and somebody notices.
-    pub(super) async fn retirement_cap(&self, wanted: usize) -> Result<Option<Timestamp>, RunError> {
-        let now = self.now();
-        let mut apps = 0;
-        let mut lately = Vec::new();
-        for record in self.ports.store.integrations().await? {
-            apps += 1;
-            for rotation in self.ports.store.rotations(&record.name).await? {
-                let sent = rotation.removals.iter().filter_map(|removal| removal.sent);
-                lately.extend(sent.filter(|at| now.duration_since(*at) < CAP_WINDOW));
-            }
-        }
-        let allowed = RETIREMENTS_PER_DAY_MIN.max(apps / 20);
-        if lately.len() + wanted <= allowed {
-            return Ok(None);
-        }
-        Ok(lately.into_iter().min().map(|oldest| oldest + CAP_WINDOW))
-    }
-
     /// S4c to S5: everything the guard asks for, read now; then RETIRE_INTENT in one commit.
     pub(super) async fn pass_guard(&self, r: &Rotation) -> Acted {
         if r.emergency.is_none()
-            && let Some(wait) = self.retirement_cap(guard::removable(r).count()).await?
+            && let Some(wait) = self.held_retirement(guard::removable(r).count()).await?
         {
             return Ok(Some(wait));
         }

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::error::Error;
 use crate::model::Calendar;
 use crate::model::IntegrationName;
+use crate::model::KeyId;
 use crate::model::People;
 use crate::plan::Plan;
 use crate::ports::CertTool;
@@ -173,10 +174,11 @@ impl Tick {
     }
 }
 
-/// Whom an integration concerns, for mails that are committed beside a step.
+/// Whom an integration concerns, for mails that are committed beside a step, and what is never removed of it.
 #[derive(Clone, Debug)]
 pub(super) struct Concerned {
     pub(super) calendar: Calendar,
     pub(super) impact: String,
     pub(super) people: People,
+    pub(super) retain: Vec<KeyId>,
 }

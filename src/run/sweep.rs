@@ -1,6 +1,8 @@
 //! The permanent sweep (D3): orphans of unknown and abandoned attempts are found by their tag in every look at
 //! an application, and removed on the journal's word. Also the looks that settle removals.
 
+use jiff::Timestamp;
+
 use crate::model::AppObserved;
 use crate::model::AppRef;
 use crate::model::CredentialStatus;
@@ -11,43 +13,52 @@ use crate::model::Outcome;
 use crate::model::Rotation;
 use crate::plan::Observed;
 use crate::policy::Policy;
+use crate::ports::Mark;
 use crate::ports::PortError;
 use crate::rotation::Mutation;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Orphan;
 use crate::run::act::Acted;
 use crate::run::adoption;
+use crate::run::caps::Held;
 use crate::run::engine::Engine;
 use crate::run::explain;
+use crate::run::provision::entry;
 use crate::run::setup::RunError;
 
 impl Engine {
-    /// Sweeps everything that was just looked at.
-    pub(super) async fn sweep(&self, policies: &[Policy], observed: &Observed) -> Result<(), RunError> {
+    /// Sweeps everything that was just looked at. Says when what waits for the daily limit goes on.
+    pub(super) async fn sweep(&self, policies: &[Policy], observed: &Observed) -> Acted {
+        let mut held = Vec::new();
         for policy in policies {
             let Some(seen) = observed.integrations.get(&policy.name) else { continue };
             let (Some(record), Some(app)) = (&seen.record, &seen.app) else { continue };
             let rotations = self.ports.store.rotations(&policy.name).await?;
-            self.sweep_app(&policy.name, &record.app, app, &rotations).await?;
+            held.extend(self.sweep_app(&policy.name, &record.app, app, &rotations).await?);
         }
-        Ok(())
+        let Some(until) = held.iter().min().copied() else { return Ok(None) };
+        self.tell_held(Held { what: "sweeps".to_owned(), count: held.len(), until }).await?;
+        Ok(Some(until))
     }
 
+    /// Sweeps one application; gives, for each orphan that waits for the daily limit, until when.
     async fn sweep_app(
         &self,
         name: &IntegrationName,
         app: &AppRef,
         seen: &AppObserved,
         rotations: &[Rotation],
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<Timestamp>, RunError> {
+        let mut held = Vec::new();
         if self.is_rolled_back(name, seen, rotations).await? {
-            return Ok(());
+            return Ok(held);
         }
         let instance = self.ports.store.instance();
         let orphans = orphan::orphans(&instance, rotations, seen, self.options.rules);
         if orphans.is_empty() || self.may_be_older(name, seen, rotations, &orphans).await? {
-            return Ok(());
+            return Ok(held);
         }
+        let in_emergency = rotations.iter().any(|r| r.emergency.is_some() && r.is_open());
         let adopted = adoption::on(self.ports.store.as_ref(), &app.object_id).await?;
         for orphan in orphans {
             // A name that looks like ours is no ownership: what a person adopted is in use.
@@ -55,15 +66,35 @@ impl Engine {
             if is_adopted && !self.options.rules.breaks(Mutation::SweepAdopted) {
                 continue;
             }
+            if self.retains(name, &orphan.key_id) {
+                continue;
+            }
             let Some(rotation) = rotations.iter().find(|r| r.id == orphan.rotation) else { continue };
-            self.sweep_one(app, rotation, &orphan).await?;
+            match self.count_sweep(&orphan.key_id, !in_emergency).await? {
+                Ok(counted) => self.sweep_one(app, rotation, &orphan, counted).await?,
+                Err(until) => held.push(until),
+            }
         }
-        Ok(())
+        Ok(held)
     }
 
-    async fn sweep_one(&self, app: &AppRef, rotation: &Rotation, orphan: &Orphan) -> Result<(), RunError> {
+    /// Whether the policy says now that it is never removed.
+    pub(super) fn retains(&self, name: &IntegrationName, key_id: &KeyId) -> bool {
+        self.people.get(name).is_some_and(|concerned| concerned.retain.contains(key_id))
+    }
+
+    async fn sweep_one(
+        &self,
+        app: &AppRef,
+        rotation: &Rotation,
+        orphan: &Orphan,
+        counted: Option<Mark>,
+    ) -> Result<(), RunError> {
         let text = format!("sweep: orphan {} of attempt {} is to be removed", orphan.key_id, orphan.attempt);
-        self.note(&rotation.integration, "sweep", &text).await?;
+        let mut commit = self.blank();
+        commit.entries.push(entry(&rotation.integration, "sweep", &text));
+        commit.marks.extend(counted);
+        self.ports.store.commit(self.fence, commit).await?;
         self.ready().await?;
         let answer = if orphan.is_certificate {
             // The record may have moved on since it was read.

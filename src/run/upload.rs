@@ -170,7 +170,9 @@ impl Engine {
             }
             Err(error) => {
                 let problem = explain::problem(&error, "upload the certificate");
-                if matches!(problem.code.as_str(), "G041" | "G042") {
+                // Made under a clock that was far behind, it has ended already.
+                let has_ended = matches!(error, PortError::Refused(_)) && fresh.end <= self.later();
+                if has_ended || matches!(problem.code.as_str(), "G041" | "G042") {
                     // It will never be taken: the next attempt makes another, as the policy then says.
                     let mut commit = self.blank();
                     commit.destroy.extend(fresh.seals.iter().cloned());
@@ -261,7 +263,7 @@ impl Engine {
 
     /// A PATCH that no upload's intent stands for. It is on record before it is sent: its body lacks what others add
     /// meanwhile, so that neither a crash nor a lost answer may let anybody forget that it can still land.
-    async fn patch_on_record(
+    pub(super) async fn patch_on_record(
         &self,
         r: &Rotation,
         read: &[CertificateEntry],

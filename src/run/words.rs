@@ -86,12 +86,15 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         Event::RemovalSeen { key_id, present: false } => format!("retire: {key_id} is gone"),
         Event::Superseded => "nobody confirmed before the old one ended; the new one is current".to_owned(),
         Event::SupersededByEmergency { by } => format!("closed: emergency {by} takes its place"),
-        Event::EmergencyWidened { now, force, also } => {
-            let asked = [(*now, "--now".to_owned()), (*force, "--force".to_owned())].into_iter();
+        Event::EmergencyWidened { now, force, also, disable_sign_in } => {
+            let flags = [(*now, "--now"), (*force, "--force"), (*disable_sign_in, "--disable-sign-in")];
+            let asked = flags.map(|(asked, flag)| (asked, flag.to_owned())).into_iter();
             let also = also.iter().map(|old| (true, format!("--also {}", old.key_id)));
             let asked: Vec<String> = asked.chain(also).filter(|(asked, _)| *asked).map(|(_, flag)| flag).collect();
             format!("emergency: {} asked for as well", asked.join(", "))
         }
+        Event::SignInDisabled => "retire: sign-in of the application disabled".to_owned(),
+        Event::Retains { retain } => format!("the policy retains {} of what is there", retain.len()),
         Event::RoomIntended { key_ids } => format!("retire: {} to be removed first, to make room", key_ids.len()),
         Event::OldRefused { key_id, code, .. } => format!("retire: {key_id} is refused at sign-in ({code})"),
         Event::OldAccepted { key_id, .. } => format!("retire: {key_id} is still accepted at sign-in"),

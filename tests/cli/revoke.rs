@@ -197,9 +197,29 @@ fn a_person_is_waited_for_until_somebody_accepts_their_outage() {
     assert_ne!(waiting(&world, name), closed, "the hand-off of what it replaces is void");
     world.run(&["handoff", "open", &closed, "--reveal"]).fails(1, "H012", &[&closed]);
 
-    let now = ["revoke", name, "--emergency", "--now", "--confirm", name, "-o", "json"];
+    let enable = ["revoke", name, "--enable-sign-in", "--by", "r.khan@contoso.example"];
+    world.run(&enable).fails(1, "R087", &["did not disable"]);
+    let now = ["revoke", name, "--emergency", "--now", "--disable-sign-in", "--confirm", name, "-o", "json"];
     let document = world.run(&now).exits(0).json();
     assert_eq!(document["outcome"], "removed", "{document:#}");
+    assert!(document["sign_in_disabled_at"].is_string(), "{document:#}");
+    let disabled = || world.state().to_string().matches("\"accountEnabled\":false").count();
+    assert_eq!(disabled(), 1);
+    world.run(&["status"]).exits(0).says("SIGN-IN DISABLED by ");
+    let items = world.run(&["status", "-o", "json"]).exits(0).json()["items"].take();
+    let item = items.as_array().unwrap().iter().find(|item| item["integration"] == name).unwrap().clone();
+    assert_eq!((&item["state"], &item["severity"]), (&"sign_in_disabled".into(), &"critical".into()), "{item:#}");
+    assert_eq!(item["sign_in_disabled"]["reason"], "laptop stolen");
+    let pack = world.path().join(document["evidence"].as_str().unwrap());
+    let evidence: Value = serde_json::from_slice(&std::fs::read(pack.join("evidence.json")).unwrap()).unwrap();
+    assert_eq!(evidence["sign_in_disabled_at"], document["sign_in_disabled_at"]);
+    let text = std::fs::read_to_string(pack.join("evidence.md")).unwrap();
+    assert!(text.contains("**Sign-in of the application**: disabled "), "{text}");
+
+    world.run(&enable).exits(0).says("is enabled").says("laptop stolen");
+    assert_eq!(disabled(), 0);
+    world.run(&["history", name]).exits(0).says("sign-in enabled, says r.khan@contoso.example");
+    world.run(&enable).fails(1, "R087", &[]);
     assert_eq!(world.credentials().len(), before.len());
     assert_eq!(document["handoff_ids"].as_array().unwrap().len(), 1);
     world.run(&["status"]).exits(0).says("STOPPED until hand-off");

@@ -4,9 +4,11 @@
 use everkey::clock::Clock as _;
 use everkey::emulator::directory::NewPassword;
 use everkey::model::Adoption;
+use everkey::model::CredentialSpec;
 use everkey::model::KeyId;
 use everkey::model::ListedKind;
 use everkey::model::Rotation;
+use everkey::model::SlotName;
 use everkey::model::State;
 use everkey::ports::Commit;
 use everkey::ports::Mark;
@@ -37,7 +39,7 @@ pub fn made_by_hand(world: &World, name: &str) -> (KeyId, Timestamp) {
 }
 
 /// ADOPT as `everkey adopt` writes it, or its end.
-async fn adopt(world: &World, key_id: &KeyId, end: Option<Timestamp>) {
+pub async fn adopt(world: &World, key_id: &KeyId, end: Option<Timestamp>) {
     let process = Process::start(world, None, Rules::default()).await;
     let body = end.map(|end| {
         let adoption = Adoption {
@@ -102,6 +104,41 @@ async fn an_adopted_secret_leaves_after_its_own_end_and_its_neighbour_stays() {
     assert!(!listed(&world, &adopted), "past its end and the margin");
     assert!(listed(&world, &neighbour), "the same date, but nobody adopted it");
     assert!(world.rotations().await.iter().all(Rotation::is_finished));
+}
+
+/// Two slots and one adopted credential: exactly one of them replaces it.
+#[test]
+fn what_was_adopted_belongs_to_one_slot() {
+    let mut policy = Kind::Secret.policy();
+    let mut second = policy.credentials[0].clone();
+    second.slot = SlotName::from("second");
+    policy.credentials.push(second);
+    policy.credentials.push(Kind::AddKey.policy().credentials[0].clone());
+    policy.credentials[2].slot = SlotName::from("third");
+    for (credential, slot, belongs) in [
+        (ListedKind::Secret, None, "primary"),
+        (ListedKind::Secret, Some("primary"), "primary"),
+        (ListedKind::Secret, Some("second"), "second"),
+        (ListedKind::Secret, Some("of an earlier policy"), "primary"),
+        (ListedKind::Certificate, None, "third"),
+    ] {
+        let adoption = Adoption {
+            key_id: "adopted".into(),
+            by: "r.khan@contoso.example".into(),
+            os_user: "r.khan".into(),
+            at: Timestamp::UNIX_EPOCH,
+            integration: policy.name.clone(),
+            credential,
+            end: Timestamp::UNIX_EPOCH,
+            thumbprint: None,
+            hint: None,
+            slot: slot.map(SlotName::from),
+        };
+        let all = [adoption];
+        let of = |spec: &&CredentialSpec| everkey::plan::adopted_for(&policy, spec, &all).count() == 1;
+        let slots: Vec<&str> = policy.credentials.iter().filter(of).map(|spec| spec.slot.as_str()).collect();
+        assert_eq!(slots, [belongs], "{credential:?} {slot:?}");
+    }
 }
 
 #[tokio::test]

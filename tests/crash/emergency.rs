@@ -28,14 +28,14 @@ use crate::world::World;
 const MOST_TICKS: usize = 400;
 
 /// A world grows older with every emergency; after so many a new one takes its place.
-const PER_WORLD: usize = 12;
+pub const PER_WORLD: usize = 12;
 
-fn asked(now: bool) -> Asked {
+pub fn asked(now: bool) -> Asked {
     Asked { reason: "secret pasted in a ticket".into(), now, ..Asked::default() }
 }
 
 /// What an emergency may cost, or nothing any more.
-fn excuse(world: &World, kind: Kind, asked: Option<&Asked>) {
+pub fn excuse(world: &World, kind: Kind, asked: Option<&Asked>) {
     let mut seen = world.outside.seen();
     seen.old_excused = asked.is_some();
     seen.all_excused = asked.is_some_and(|asked| asked.now) && kind == Kind::Handoff;
@@ -48,7 +48,7 @@ fn emergencies(rotations: &[Rotation]) -> Vec<&Emergency> {
 
 /// One life of everkey: the command, unless the journal has the emergency of this round already, then ticks until
 /// nothing is left to do.
-async fn life(
+pub async fn life(
     world: &World,
     kill_at: Option<usize>,
     rules: Rules,
@@ -93,7 +93,7 @@ async fn carry(world: &World, process: &Process<'_>, asked: &Asked, round: usize
 }
 
 /// What must hold when it is over and every consumer has read again.
-async fn verdict(world: &World, asked: &Asked, round: usize, ended: Ended) -> Vec<String> {
+pub async fn verdict(world: &World, asked: &Asked, round: usize, ended: Ended) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut ended = ended;
     for _ in 0..2 {

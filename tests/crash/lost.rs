@@ -3,7 +3,9 @@
 //! in a day.
 
 use everkey::clock::Clock as _;
+use everkey::model::AmbiguousCall;
 use everkey::model::KeyId;
+use everkey::model::Notice;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -15,6 +17,7 @@ use crate::foreign;
 use crate::foreign::Listed;
 use crate::kinds::Kind;
 use crate::lab::Lab;
+use crate::process::Process;
 use crate::world::Ended;
 use crate::world::World;
 
@@ -56,6 +59,33 @@ async fn a_certificate_that_somebody_removed_comes_back() {
     }
 }
 
+/// Killed between the PATCH that puts it back and its answer: that it may still land stays on record.
+#[tokio::test]
+async fn what_puts_a_certificate_back_is_on_record_before_it_is_sent() {
+    let lab = Lab::start().await;
+    let mut kill_at = None;
+    for is_killed in [false, true] {
+        let world = issued(&lab, Kind::Patch).await;
+        let (key_id, _) = ours(&world, &[]);
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        let start = world.clock.now();
+        taken_away(&world, &key_id);
+        let (ended, passed) = world.live(kill_at, Rules::default(), 2).await;
+        let sent = passed.iter().position(|at| at.starts_with("after replace_keys")).unwrap();
+        kill_at = Some(sent + 1);
+        if is_killed {
+            assert_eq!((ended, passed.len()), (Ended::Died, sent + 1));
+            let first = world.rotations().await.pop().unwrap();
+            let recorded = |(call, at): &(AmbiguousCall, _)| *call == AmbiguousCall::Patch && *at >= start;
+            assert!(first.ambiguous.iter().any(recorded), "{first:?}");
+        }
+        world.recover(Rules::default(), 2).await;
+        settle(&world).await;
+        world.outside.seen().violations.clear();
+        assert_eq!(world.verdict().await, Vec::<String>::new());
+    }
+}
+
 #[tokio::test]
 async fn a_secret_that_somebody_removed_is_replaced() {
     let lab = Lab::start().await;
@@ -71,6 +101,14 @@ async fn a_secret_that_somebody_removed_is_replaced() {
     assert_eq!(last.reason, "credential_vanished");
     world.outside.seen().violations.clear();
     assert_eq!(world.verdict().await, Vec::<String>::new());
+}
+
+/// How often people were told that a daily limit holds.
+pub async fn limits_told(world: &World) -> usize {
+    let process = Process::start(world, None, Rules::default()).await;
+    let outbox = process.store.outbox().await.unwrap();
+    let code = |notice: &Notice| notice.problem.as_ref().map(|problem| problem.code.clone());
+    outbox.iter().filter(|one| code(&one.notice).as_deref() == Some("R044")).count()
 }
 
 /// However many rotations are asked for, ten removals in twenty-four hours are the most; the rest waits, and comes.
@@ -95,6 +133,7 @@ async fn removals_have_a_daily_cap() {
     let day = SignedDuration::from_hours(24);
     let most = sent.iter().map(|start| sent.iter().filter(|at| **at >= *start && **at < *start + day).count()).max();
     assert_eq!(most, Some(10), "{sent:?}");
+    assert!(limits_told(&world).await >= 1, "nobody was told");
     assert_eq!(world.verdict().await, Vec::<String>::new());
     let mut part = Part::new("cap-removals", "sixteen rotations one upon the other: at most ten removals in 24 hours");
     part.count("removals", sent.len());

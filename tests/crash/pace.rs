@@ -1,6 +1,7 @@
 //! What may start when: schedule, window, freeze, spread, daily limit, catching up; and that nothing of it holds up
 //! a rotation that runs. Also the modes under which nothing is changed at all.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::civil::time;
 
+use crate::campaign_ledger::Part;
 use crate::kinds::Kind;
 use crate::kinds::tool;
 use crate::lab::Lab;
@@ -141,6 +143,29 @@ async fn after_downtime_the_soonest_start_first_and_the_rest_on_the_next_fire() 
     for name in ["k", "l", "m", "n"] {
         assert_eq!(all(&world, name).await.len(), 2, "{name}");
     }
+}
+
+/// Twelve come due at once, and five may start on a day.
+#[tokio::test]
+async fn five_start_on_a_day_and_the_rest_on_the_next() {
+    let lab = Lab::start().await;
+    let names: Vec<String> = ('a'..='l').map(|name| name.to_string()).collect();
+    let world = provisioned(&lab, names.iter().map(|name| policy(name, "186d")).collect(), 5).await;
+    // Their date was 26 March. 5 April 2027 is a Monday.
+    world.clock.set(at("2027-04-05T05:00:00Z"));
+    for day in ["2027-04-06T05:00:00Z", "2027-04-07T05:00:00Z", "2027-04-08T05:00:00Z"] {
+        go_on(&world, at(day)).await;
+    }
+    let mut days: BTreeMap<String, usize> = BTreeMap::new();
+    for name in &names {
+        let start = staged(&world, name).await.unwrap_or_else(|| panic!("{name} has not started"));
+        *days.entry(start.strftime("%F").to_string()).or_default() += 1;
+    }
+    assert_eq!(days.values().copied().collect::<Vec<_>>(), [5, 5, 2], "{days:?}");
+    let mut part = Part::new("cap-new-per-day", "twelve rotations come due at once: five start on a day");
+    part.count("rotations", names.len());
+    part.count("of them on the busiest day", days.values().max().copied().unwrap_or_default());
+    part.done();
 }
 
 #[tokio::test]

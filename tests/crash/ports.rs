@@ -103,6 +103,10 @@ impl Directory for Broken<dyn Directory> {
         self.around("set_principal_tags", self.inner.set_principal_tags(principal, tags)).await
     }
 
+    async fn set_principal_enabled(&self, principal: &ObjectId, enabled: bool) -> Result<(), PortError> {
+        self.around("set_principal_enabled", self.inner.set_principal_enabled(principal, enabled)).await
+    }
+
     async fn grants(&self, principal: &ObjectId) -> Result<Grants, PortError> {
         self.around("grants", self.inner.grants(principal)).await
     }

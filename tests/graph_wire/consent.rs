@@ -23,20 +23,24 @@ fn missing() -> Answer {
 }
 
 #[tokio::test]
-async fn a_principal_is_found_and_tagged() {
+async fn a_principal_is_found_tagged_and_disabled() {
     let own = json!({"id": PRINCIPAL, "accountEnabled": false, "tags": ["HideApp"], "keyCredentials": [],
         "passwordCredentials": [{"keyId": "K"}]});
-    let world = World::new(vec![Answer::json(200, own.to_string()), missing(), Answer::empty(204)]).await;
+    let answers = vec![Answer::json(200, own.to_string()), missing(), Answer::empty(204), Answer::empty(204)];
+    let world = World::new(answers).await;
     let found = world.graph.principal(&client_id()).await.unwrap().unwrap();
     assert_eq!((found.object_id.as_str(), found.enabled, found.tags), (PRINCIPAL, false, vec!["HideApp".to_owned()]));
     assert_eq!(found.secrets.unwrap()[0].key_id.as_str(), "k", "its own, which the application does not show");
     assert_eq!(world.graph.principal(&client_id()).await.unwrap(), None);
     world.graph.set_principal_tags(&PRINCIPAL.into(), &["HideApp".into()]).await.unwrap();
+    world.graph.set_principal_enabled(&PRINCIPAL.into(), false).await.unwrap();
     let seen = world.server.seen();
     let line = format!("GET /v1.0/servicePrincipals(appId='{CLIENT}')");
     assert_eq!((&seen[0].line, &seen[1].line), (&line, &line));
     assert_eq!(seen[2].line, format!("PATCH /v1.0/servicePrincipals/{PRINCIPAL}"));
     assert_eq!(seen[2].json(), json!({ "tags": ["HideApp"] }));
+    assert_eq!(seen[3].line, format!("PATCH /v1.0/servicePrincipals/{PRINCIPAL}"));
+    assert_eq!(seen[3].json(), json!({ "accountEnabled": false }));
 }
 
 #[tokio::test]

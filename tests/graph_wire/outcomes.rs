@@ -28,13 +28,14 @@ use super::server::Server;
 use super::world::*;
 
 /// The calls that send one write and nothing else when it fails.
-const WRITES: [&str; 7] = [
+const WRITES: [&str; 8] = [
     "add_key",
     "add_password",
     "create_principal",
     "remove_key",
     "remove_password",
     "replace_keys",
+    "set_principal_enabled",
     "set_principal_tags",
 ];
 /// Those whose success has a body that must be read.
@@ -59,6 +60,7 @@ async fn call(graph: &Graph, name: &str) -> Result<(), PortError> {
         "remove_key" => graph.remove_key(&object, &key_id, &proof).await,
         "remove_password" => graph.remove_password(&object, &key_id).await,
         "replace_keys" => graph.replace_keys(&object, &[certificate()]).await,
+        "set_principal_enabled" => graph.set_principal_enabled(&PRINCIPAL.into(), false).await,
         "set_principal_tags" => graph.set_principal_tags(&PRINCIPAL.into(), &[]).await,
         other => panic!("no call {other}"),
     }
@@ -154,7 +156,7 @@ async fn a_success_that_cannot_be_read_is_unsure() {
             assert_eq!(world.server.seen().len(), 1);
         }
     }
-    for name in ["remove_key", "remove_password", "replace_keys", "set_principal_tags"] {
+    for name in ["remove_key", "remove_password", "replace_keys", "set_principal_enabled", "set_principal_tags"] {
         let world = World::new(vec![Answer::json(200, "<html>")]).await;
         assert_eq!(kind(&call(&world.graph, name).await), "ok", "{name}: nothing to read");
     }

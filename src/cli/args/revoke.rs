@@ -28,6 +28,15 @@ pub struct RevokeArgs {
     /// Go on although the new one cannot be proven by sign-in
     #[arg(long, env = "EVERKEY_EMERGENCY_FORCE")]
     pub force: bool,
+    /// Disable sign-in of the application once the old one is gone: nobody gets a token any more
+    #[arg(long, env = "EVERKEY_DISABLE_SIGN_IN", conflicts_with = "enable_sign_in")]
+    pub disable_sign_in: bool,
+    /// Enable sign-in that an emergency disabled
+    #[arg(long, env = "EVERKEY_ENABLE_SIGN_IN", conflicts_with = "emergency")]
+    pub enable_sign_in: bool,
+    /// Who enables it, for the history (default: the user of this machine)
+    #[arg(long, env = "EVERKEY_BY", value_name = "EMAIL")]
+    pub by: Option<String>,
     /// Write the evidence here; without --emergency, of the latest one
     #[arg(long, env = "EVERKEY_EVIDENCE", value_name = "DIR")]
     pub evidence: Option<PathBuf>,

@@ -38,6 +38,8 @@ fn emergency(now: bool) -> Box<Emergency> {
         force: false,
         unproven: false,
         refused: Vec::new(),
+        disable_sign_in: false,
+        disabled: None,
     })
 }
 
@@ -212,6 +214,30 @@ fn the_old_one_is_seen_refused_three_times_over_a_minute() {
     assert!(after(&urgent(super::sample::confirmed()), &refused, at(2)).is_err(), "not before it was removed");
 }
 
+/// A disabled principal proves nothing: neither that the new one works nor that the old one does not.
+#[test]
+fn sign_in_is_disabled_last() {
+    let old = || KeyId::from("old");
+    let disable = |r: &Rotation| next(r, &view(at(2))) == Next::Do(Action::DisableSignIn);
+    let asked = Event::EmergencyWidened { now: false, force: false, also: Vec::new(), disable_sign_in: true };
+    let unseen = Event::RefusalUnseen { key_id: old(), why: "not kept".into() };
+    let gone = |r: &Rotation| {
+        let look = after(r, &Event::RemovalSeen { key_id: old(), present: false }, at(2)).unwrap();
+        after(&look, &unseen, at(2)).unwrap()
+    };
+    let attached = urgent(super::sample::attached());
+    for r in [&attached, &urgent(super::sample::confirmed()), &removed(2)] {
+        assert!(!disable(&after(r, &asked, at(2)).unwrap()), "{:?}", r.state);
+    }
+    assert!(!disable(&gone(&removed(2))), "nobody asked for it");
+    let r = gone(&after(&removed(2), &asked, at(2)).unwrap());
+    assert!(disable(&r) && !is_over(&r), "{r:?}");
+    let r = after(&r, &Event::SignInDisabled, at(2)).unwrap();
+    assert!(!disable(&r) && is_over(&r));
+    assert!(after(&r, &Event::SignInDisabled, at(3)).is_err(), "once");
+    assert!(after(&gone(&removed(2)), &Event::SignInDisabled, at(3)).is_err(), "not unasked");
+}
+
 /// The policy may ask for another kind than the one that leaves.
 #[test]
 fn what_leaves_is_removed_as_what_it_is() {
@@ -320,12 +346,12 @@ fn a_closed_rotation_counts_as_over_and_settles_what_it_left_outside() {
 #[test]
 fn more_may_be_asked_for_and_nothing_is_taken_back() {
     let other = OldCredential { key_id: "theirs".into(), adopted: true, ..planned().old[0].clone() };
-    let widened = Event::EmergencyWidened { now: true, force: false, also: vec![other] };
+    let widened = Event::EmergencyWidened { now: true, force: false, also: vec![other], disable_sign_in: false };
     let r = after(&removed(2), &widened, at(3)).unwrap();
     let emergency = r.emergency.as_ref().unwrap();
     assert!(emergency.now && !emergency.force && emergency.targets.len() == 2);
     assert_eq!(leaving(&r).collect::<Vec<_>>(), [KeyId::from("theirs")], "and passes the guard as well");
-    let nothing = Event::EmergencyWidened { now: false, force: false, also: Vec::new() };
+    let nothing = Event::EmergencyWidened { now: false, force: false, also: Vec::new(), disable_sign_in: false };
     assert!(after(&r, &nothing, at(3)).unwrap().emergency.unwrap().now);
     assert!(after(&super::sample::confirmed(), &nothing, at(3)).is_err(), "not of an ordinary rotation");
 }

@@ -1,0 +1,57 @@
+//! Emergencies that are not the plain one: the policy asks for another kind of credential since, an answer is lost.
+
+use everkey::clock::Clock as _;
+use everkey::model::Outcome;
+use everkey::rotation::Rules;
+use jiff::SignedDuration;
+
+use crate::campaign::issued;
+use crate::emergency::asked;
+use crate::emergency::excuse;
+use crate::emergency::life;
+use crate::emergency::verdict;
+use crate::faults::late;
+use crate::kinds::Kind;
+use crate::lab::Lab;
+use crate::world::Ended;
+
+/// The old one is what it is, whatever its slot holds now: it is seen refused with what was sealed of it.
+#[tokio::test]
+async fn after_a_change_of_kind_the_old_one_is_seen_refused() {
+    for (was, is) in [(Kind::Secret, Kind::AddKey), (Kind::AddKey, Kind::Secret)] {
+        let lab = Lab::start().await;
+        let mut world = issued(&lab, was).await;
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        world.policies[0].credentials = is.policy().credentials;
+        let asked = asked(false);
+        excuse(&world, was, Some(&asked));
+        let (ended, passed) = life(&world, None, Rules::default(), &asked, 1).await;
+        assert_eq!(ended, Ended::Converged, "{was:?} {passed:#?}");
+        let r = world.rotations().await.pop().unwrap();
+        let refused = &r.emergency.unwrap().refused;
+        assert!(refused.len() == 1 && refused[0].unseen.is_none() && refused[0].count >= 3, "{was:?} {refused:?}");
+    }
+}
+
+/// A lost answer costs an emergency no hour: what bounds its attempts is the fuse.
+#[tokio::test]
+async fn a_lost_answer_costs_an_emergency_no_hour() {
+    let lab = Lab::start().await;
+    let world = issued(&lab, Kind::Secret).await;
+    world.jump(world.clock.now() + SignedDuration::from_hours(3));
+    for lost in 1..=2 {
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        for _ in 0..lost {
+            lab.emulator.inject(late("/addPassword"));
+        }
+        let asked = asked(false);
+        excuse(&world, Kind::Secret, Some(&asked));
+        let (ended, _) = life(&world, None, Rules::default(), &asked, lost).await;
+        let wrong = verdict(&world, &asked, lost, ended).await;
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        let r = world.rotations().await.pop().unwrap();
+        assert_eq!(r.attempts.iter().filter(|one| one.outcome == Outcome::Unknown).count(), lost);
+        let took = r.removals[0].sent.unwrap().duration_since(r.planned);
+        assert!(took < SignedDuration::from_mins(6), "{took:?}");
+    }
+}
