@@ -1,5 +1,6 @@
 //! What was called and what became of it, without secrets: with a plan of faults and its seed, a run can be repeated.
 
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use axum::http::header;
@@ -46,13 +47,15 @@ pub struct LogEntry {
 pub struct Log {
     entries: VecDeque<LogEntry>,
     last: u64,
+    /// Numbers of the entries that still wait: few, while there may be thousands of entries.
+    open: BTreeSet<u64>,
 }
 
 impl Log {
     /// Notes a request; gives its number.
     pub fn note(&mut self, call: &Call, caller: Option<Uuid>, fault: Option<String>) -> u64 {
         self.last += 1;
-        let same = |entry: &&LogEntry| entry.open && entry.path == call.path && entry.method == call.method.as_str();
+        let same = |entry: &&LogEntry| entry.path == call.path && entry.method == call.method.as_str();
         let entry = LogEntry {
             number: self.last,
             at: call.received,
@@ -61,14 +64,16 @@ impl Log {
             options: call.query_pairs().filter(|(name, _)| name.starts_with('$')).collect(),
             caller,
             request_id: call.request_id,
-            beside: self.entries.iter().filter(same).count(),
+            beside: self.open.iter().filter_map(|number| self.entry(*number)).filter(same).count(),
             fault,
             status: None,
             open: true,
         };
         if self.entries.len() == MOST_ENTRIES {
-            self.entries.pop_front();
+            let oldest = self.entries.pop_front();
+            oldest.map(|entry| self.open.remove(&entry.number));
         }
+        self.open.insert(self.last);
         self.entries.push_back(entry);
         self.last
     }
@@ -80,6 +85,7 @@ impl Log {
 
     /// Notes that nobody waits for it any more.
     pub fn closed(&mut self, number: u64) {
+        self.open.remove(&number);
         self.with(number, |entry| entry.open = false);
     }
 
@@ -91,10 +97,21 @@ impl Log {
     /// Forgets all.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.open.clear();
+    }
+
+    /// Where an entry stands: numbers follow one another, and the oldest go first.
+    fn place(&self, number: u64) -> Option<usize> {
+        let first = self.entries.front()?.number;
+        number.checked_sub(first).and_then(|place| usize::try_from(place).ok())
+    }
+
+    fn entry(&self, number: u64) -> Option<&LogEntry> {
+        self.entries.get(self.place(number)?)
     }
 
     fn with(&mut self, number: u64, change: impl FnOnce(&mut LogEntry)) {
-        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.number == number) {
+        if let Some(entry) = self.place(number).and_then(|place| self.entries.get_mut(place)) {
             change(entry);
         }
     }

@@ -47,8 +47,7 @@ pub use report::Verdict;
 pub use subject::Subject;
 pub use subject::bare;
 
-/// So many integrations share an engine; more are simulated in groups, because an installation of a thousand
-/// remembers every mail of a thousand.
+/// So many integrations share an engine at most; more are simulated in groups, because every step of one looks at all.
 const TOGETHER: usize = 25;
 
 /// Over how long copies of `--apps` begin.
@@ -113,7 +112,9 @@ pub async fn simulate(subject: Subject, options: &SimulateOptions, hear: &dyn Fn
     }
     let key = TokenKey::generate().map_err(cannot)?;
     let tools = tools::Tools::new(options)?;
-    let groups: Vec<&[subject::Joining]> = subject.policies.chunks(TOGETHER).collect();
+    // Copies are a world of their own, beside the policies that they were copied with.
+    let together = options.apps.map_or(TOGETHER, |_| subject.originals.len().clamp(1, TOGETHER));
+    let groups: Vec<&[subject::Joining]> = subject.policies.chunks(together).collect();
     let mut played = Vec::new();
     for (number, group) in groups.iter().enumerate() {
         let (done, all) = (number as f64, groups.len() as f64);

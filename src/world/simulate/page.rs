@@ -46,12 +46,12 @@ svg .stripe{fill:var(--stripe)}svg .edge{stroke:var(--line)}
 svg .life{fill:var(--a)}svg .life.other{fill:var(--b)}
 svg .overlap{fill:var(--both);fill-opacity:.3;stroke:var(--both);stroke-opacity:.7;stroke-width:.7}
 svg .freeze{fill:var(--ice);fill-opacity:.28}
-svg .stop{fill:var(--bad);fill-opacity:.82}
+svg .stop{fill:var(--bad);fill-opacity:.82;stroke:var(--fg);stroke-width:1.2;stroke-dasharray:5 3}
 svg .wait{fill:var(--wait)}svg .mail{fill:var(--mail)}
 svg .rotation{fill:var(--bg);stroke:var(--fg);stroke-width:1.4}
 svg .escalation{fill:var(--wait);stroke:var(--bg);stroke-width:.6}
 svg .badname{fill:var(--bad);font-weight:600}
-.legend{display:flex;flex-wrap:wrap;gap:6px 22px;margin:12px 0 0;padding:0;list-style:none;font-size:14px;color:var(--soft)}
+.legend{display:flex;flex-wrap:wrap;gap:6px 22px;margin:0 0 12px;padding:0;list-style:none;font-size:14px;color:var(--soft)}
 .legend li{display:flex;align-items:center;gap:7px}
 table{border-collapse:collapse;width:100%;font-size:15px}
 th,td{text-align:left;vertical-align:top;padding:9px 16px 9px 0;border-bottom:1px solid var(--line)}
@@ -76,13 +76,24 @@ footer{margin-top:40px;color:var(--soft);font-size:13px}
 <li><b>{{ simulation.summary.escalations }}</b>escalations</li>
 <li><b>{{ simulation.summary.sign_ins }}</b>sign-ins checked</li>
 </ul>
+<ul class="legend" aria-label="Legend">
+<li><svg width="30" height="12" aria-hidden="true"><rect class="life" width="15" height="12" rx="2"/><rect class="life other" x="15" width="15" height="12" rx="2"/></svg>life of a credential, one after the other</li>
+<li><svg width="22" height="12" aria-hidden="true"><rect class="overlap" width="22" height="12"/></svg>both work</li>
+<li><svg width="12" height="12" aria-hidden="true"><path class="rotation" transform="translate(6 6)" d="M0-4.5 4.5 0 0 4.5-4.5 0z"/></svg>rotation</li>
+<li><svg width="22" height="12" aria-hidden="true"><rect class="wait" y="5" width="22" height="3"/></svg>a hand-off waits for a person</li>
+<li><svg width="4" height="12" aria-hidden="true"><rect class="mail" width="2" height="12"/></svg>mail</li>
+<li><svg width="12" height="12" aria-hidden="true"><path class="escalation" transform="translate(6 8)" d="M0-5.5 5 3-5 3z"/></svg>escalation</li>
+<li><svg width="22" height="12" aria-hidden="true"><rect class="freeze" width="22" height="12"/></svg>freeze</li>
+<li><svg width="22" height="12" aria-hidden="true"><rect class="stop" width="22" height="12"/></svg>stopped, no working credential</li>
+</ul>
 <div class="wide">
 <svg class="picture" viewBox="0 0 {{ width }} {{ picture.height }}" role="group" aria-label="One lane for each credential, from {{ self.day(simulation.from) }} to {{ self.day(simulation.until) }}; the tables below hold the same">
 {%- for lane in picture.lanes %}{% if lane.is_striped %}
 <rect class="stripe" x="0" y="{{ lane.y }}" width="{{ width }}" height="{{ lane.height }}"/>{% endif %}{% endfor %}
 {%- for tick in picture.ticks %}
 <line class="{{ tick.class }}" x1="{{ tick.x }}" y1="{{ top }}" x2="{{ tick.x }}" y2="{{ picture.bottom }}"/>
-<text class="{{ tick.class }}" x="{{ tick.x }}" y="{% if tick.class == "year" %}18{% else %}34{% endif %}">{{ tick.text }}</text>
+<text class="{{ tick.class }}" x="{{ tick.x }}" y="{% if tick.class == "year" %}18{% else %}34{% endif %}">{{ tick.text }}</text>{% if tick.class == "year" %}
+<text class="year" x="{{ tick.x }}" y="{{ picture.foot }}" aria-hidden="true">{{ tick.text }}</text>{% endif %}
 {%- endfor %}
 <line class="edge" x1="0" y1="{{ top }}" x2="{{ width }}" y2="{{ top }}"/>
 {%- for lane in picture.lanes %}
@@ -110,16 +121,6 @@ footer{margin-top:40px;color:var(--soft);font-size:13px}
 <line class="edge" x1="{{ picture.left }}" y1="{{ top }}" x2="{{ picture.left }}" y2="{{ picture.bottom }}"/>
 </svg>
 </div>
-<ul class="legend" aria-label="Legend">
-<li><svg width="30" height="12" aria-hidden="true"><rect class="life" width="15" height="12" rx="2"/><rect class="life other" x="15" width="15" height="12" rx="2"/></svg>life of a credential, one after the other</li>
-<li><svg width="22" height="12" aria-hidden="true"><rect class="overlap" width="22" height="12"/></svg>both work</li>
-<li><svg width="12" height="12" aria-hidden="true"><path class="rotation" transform="translate(6 6)" d="M0-4.5 4.5 0 0 4.5-4.5 0z"/></svg>rotation</li>
-<li><svg width="22" height="12" aria-hidden="true"><rect class="wait" y="5" width="22" height="3"/></svg>a hand-off waits for a person</li>
-<li><svg width="4" height="12" aria-hidden="true"><rect class="mail" width="2" height="12"/></svg>mail</li>
-<li><svg width="12" height="12" aria-hidden="true"><path class="escalation" transform="translate(6 8)" d="M0-5.5 5 3-5 3z"/></svg>escalation</li>
-<li><svg width="22" height="12" aria-hidden="true"><rect class="freeze" width="22" height="12"/></svg>freeze</li>
-<li><svg width="22" height="12" aria-hidden="true"><rect class="stop" width="22" height="12"/></svg>STOPPED</li>
-</ul>
 <h2>Integrations</h2>
 <div class="wide">
 <table>

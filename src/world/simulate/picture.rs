@@ -1,5 +1,7 @@
 //! The picture of a simulation in numbers: a lane for each credential slot, everything placed by its time.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::Integration;
 use super::Life;
 use super::Simulation;
+use super::record::Happening;
 use super::record::What;
 
 /// Left edge of the time axis: names stand before it.
@@ -71,6 +74,8 @@ pub(super) struct Lane {
 pub(super) struct Picture {
     pub height: String,
     pub bottom: String,
+    /// Where the years stand again, below the last lane.
+    pub foot: String,
     pub left: String,
     pub lanes: Vec<Lane>,
     pub ticks: Vec<Tick>,
@@ -125,13 +130,25 @@ pub(super) fn picture(simulation: &Simulation) -> Picture {
         13..=30 => 30.0,
         _ => 25.0,
     };
+    let mut events: BTreeMap<&str, Vec<&Happening>> = BTreeMap::new();
+    for event in &simulation.events {
+        events.entry(&event.integration).or_default().push(event);
+    }
     let mut lanes = Vec::new();
     for (number, (one, slot)) in slots.iter().enumerate() {
         let y = TOP + height * number as f64;
-        lanes.push(lane(&axis, simulation, one, slot, (y, height), number % 2 == 1));
+        let mine = events.get(one.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        lanes.push(lane(&axis, mine, one, slot, (y, height), number % 2 == 1));
     }
     let bottom = TOP + height * slots.len() as f64;
-    Picture { height: px(bottom + 6.0), bottom: px(bottom), left: px(LEFT), lanes, ticks: ticks(&axis) }
+    Picture {
+        height: px(bottom + 22.0),
+        bottom: px(bottom),
+        foot: px(bottom + 16.0),
+        left: px(LEFT),
+        lanes,
+        ticks: ticks(&axis),
+    }
 }
 
 /// The credentials of an integration, also of one that never got any.
@@ -171,7 +188,7 @@ fn ticks(axis: &Axis) -> Vec<Tick> {
 
 fn lane(
     axis: &Axis,
-    simulation: &Simulation,
+    mine: &[&Happening],
     one: &Integration,
     slot: &str,
     (y, height): (f64, f64),
@@ -234,7 +251,7 @@ fn lane(
         let until = stop.until.unwrap_or(axis.until);
         lane.stops.push(axis.band((stop.at, until), whole, "stop", format!("STOPPED {}: {}", stop.at, stop.reason)));
     }
-    let events = || simulation.events.iter().filter(|event| event.integration == one.name && is_first_slot);
+    let events = || mine.iter().filter(|_| is_first_slot);
     for event in events() {
         let x = axis.x(event.at);
         match event.what {
