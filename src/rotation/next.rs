@@ -378,12 +378,22 @@ pub(super) fn look_for_attempts(r: &Rotation, view: &View<'_>) -> Option<Next> {
         .then_some(Next::Do(Action::LookAgain))
 }
 
+/// A PATCH that may still land could drop the new certificate: it is proven after that, and delivered after the proof.
+fn drains(view: &View<'_>) -> Option<Next> {
+    let until = view.patch_in_flight.map(|at| at + DRAIN).filter(|until| *until > view.clocks.local)?;
+    let waits = !view.rules.breaks(Mutation::PatchWithoutDrain);
+    waits.then_some(Next::Wait(Some(until), Waiting::Settling))
+}
+
 /// S2/C4: three sign-ins in a row over at least a minute.
 fn attached(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
     let probes = &r.probes;
     if view.rules.breaks(Mutation::DeliverWithoutProbe) {
         return Next::Record(Event::Verified);
+    }
+    if let Some(wait) = drains(view) {
+        return wait;
     }
     if let Some((first, latest)) = probes.successes {
         if probes.count >= PROBE_SUCCESSES && latest.duration_since(first) >= PROBE_SPAN {
@@ -411,14 +421,10 @@ fn probe_at(at: Timestamp, now: Timestamp) -> Next {
     if at > now { Next::Wait(Some(at), Waiting::Propagation) } else { Next::Do(Action::Probe) }
 }
 
-/// S3/C5: every sink, any order. A PATCH that may still land could drop the new certificate: deliver after it.
+/// S3/C5: every sink, any order.
 fn verified(r: &Rotation, view: &View<'_>) -> Next {
-    let now = view.clocks.local;
-    if let Some(until) = view.patch_in_flight.map(|at| at + DRAIN)
-        && until > now
-        && !view.rules.breaks(Mutation::PatchWithoutDrain)
-    {
-        return Next::Wait(Some(until), Waiting::Settling);
+    if let Some(wait) = drains(view) {
+        return wait;
     }
     let missing = || r.spec.sinks.iter().filter(|sink| !r.deliveries.iter().any(|d| d.sink == sink.id));
     // In an emergency machines come first: what a person does takes longer.

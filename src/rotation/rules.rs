@@ -65,6 +65,10 @@ pub enum Mutation {
     UnadoptLate,
     /// Take a tag of this store for proof that it made the credential.
     TagIsOwnership,
+    /// Take no notice of tags beyond the journal's counters, although only an older journal explains them.
+    BeyondUnnoticed,
+    /// Sweep although the sinks or the current credential show that the journal is an older one.
+    SweepOlder,
 }
 
 /// The rules in force.

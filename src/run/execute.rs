@@ -39,6 +39,9 @@ impl Engine {
             if self.options.rules.breaks(Mutation::NothingAfterSuperseded) && self.is_superseded(change).await? {
                 continue;
             }
+            if seen.record.is_none() {
+                self.look_first(&change.integration, &app).await?;
+            }
             let id = self.ports.store.next_rotation(self.fence).await?;
             let reason = serde_json::to_value(reason).unwrap_or_default();
             let rotation = Rotation {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use crate::model::AppObserved;
+use crate::model::AppRef;
 use crate::model::Event;
 use crate::model::IntegrationName;
 use crate::model::OwnCredential;
@@ -14,10 +15,13 @@ use crate::model::Rotation;
 use crate::model::RotationId;
 use crate::model::State;
 use crate::ports::Mark;
+use crate::ports::PortError;
+use crate::rotation::Mutation;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Beyond;
 use crate::rotation::orphan::Orphan;
 use crate::run::engine::Engine;
+use crate::run::explain;
 use crate::run::provision::entry;
 use crate::run::setup::RunError;
 
@@ -40,6 +44,9 @@ impl Engine {
         seen: &AppObserved,
         rotations: &[Rotation],
     ) -> Result<bool, RunError> {
+        if self.options.rules.breaks(Mutation::BeyondUnnoticed) {
+            return Ok(false);
+        }
         let store = self.ports.store.as_ref();
         let mark = format!("{MARKS}{}", seen.object_id);
         let marks = store.marks(&mark).await?;
@@ -74,6 +81,20 @@ impl Engine {
         Ok(true)
     }
 
+    /// The look before a first issuance, of which no earlier look of this tick knew: the journal may be one from before all
+    /// others, and would give the numbers of what is in use a second time.
+    pub(super) async fn look_first(&self, name: &IntegrationName, app: &AppRef) -> Result<(), RunError> {
+        match self.ports.directory.application(&app.object_id).await {
+            Ok(read) => {
+                self.far.note(read.date);
+                self.is_rolled_back(name, &read.value, &self.ports.store.rotations(name).await?).await.map(drop)
+            }
+            // It was made a moment ago: nothing is on it.
+            Err(PortError::Missing(_)) => Ok(()),
+            Err(error) => Err(explain::explain(&error, "read the application").into()),
+        }
+    }
+
     /// Whether the journal may be an older one although its counters say nothing (a copy taken between an intent and its
     /// answer): its current credential is gone, or a sink shows what it never delivered. Then what looks like an orphan may
     /// be what is in use: it is left alone, for ever where there is no other explanation.
@@ -84,6 +105,9 @@ impl Engine {
         rotations: &[Rotation],
         orphans: &[Orphan],
     ) -> Result<bool, RunError> {
+        if self.options.rules.breaks(Mutation::SweepOlder) {
+            return Ok(false);
+        }
         // A sink that is being written shows what is not recorded yet.
         if rotations.iter().any(|r| r.state == State::Verified) {
             return Ok(true);

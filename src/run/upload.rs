@@ -139,13 +139,11 @@ impl Engine {
             return Ok(Some(self.now() + READ_PAUSE));
         }
         let r = &self.intend_again(r).await?;
-        // Sent a moment ago: the read may be stale. Give it time before sending again.
-        let sent_lately = r.ambiguous.iter().any(|(call, at)| {
-            matches!(call, AmbiguousCall::Add | AmbiguousCall::Patch)
-                && *at >= r.attempt().map_or(r.planned, |attempt| attempt.started)
-                && self.now().duration_since(*at) < READ_PAUSE
-        });
-        if sent_lately {
+        // Sent a moment ago: the read may be stale. Give it time before sending again. The first time counts: each life adds
+        // one (D4), and one that is started for every step would wait for ever.
+        let began = r.attempt().map_or(r.planned, |attempt| attempt.started);
+        let uploads = r.ambiguous.iter().filter(|(call, at)| *call != AmbiguousCall::Remove && *at >= began);
+        if uploads.map(|(_, at)| *at).min().is_some_and(|at| self.now().duration_since(at) < READ_PAUSE) {
             return Ok(Some(self.now() + READ_PAUSE));
         }
         let entry = new_entry(r, fresh);

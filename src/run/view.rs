@@ -26,9 +26,9 @@ impl Engine {
         let handoffs: Vec<_> =
             self.ports.store.handoffs().await?.into_iter().filter(|h| h.rotation == rotation.id).collect();
         let secrets_present = self.secrets_present(rotation).await?;
-        let delivers =
-            rotation.state == State::Verified && matches!(rotation.spec.kind, CredentialKind::Certificate(_));
-        let patch_in_flight = if delivers { self.patch_in_flight(rotation).await? } else { None };
+        let waits_for_patch = matches!(rotation.state, State::Attached | State::Verified)
+            && matches!(rotation.spec.kind, CredentialKind::Certificate(_));
+        let patch_in_flight = if waits_for_patch { self.patch_in_flight(rotation).await? } else { None };
         let policy = policies.iter().find(|policy| policy.name == rotation.integration);
         let instance = self.ports.store.instance();
         let clocks = self.clocks();

@@ -32,9 +32,11 @@ pub enum Point {
     Between,
     /// How long something lasts, how old it is.
     HowLong,
+    /// Whether a copy of the journal is taken after a commit.
+    Copy,
 }
 
-const NAMES: [(&str, Point); 13] = [
+const NAMES: [(&str, Point); 14] = [
     ("boundary", Point::Boundary),
     ("write", Point::Write),
     ("read", Point::Read),
@@ -48,6 +50,7 @@ const NAMES: [(&str, Point); 13] = [
     ("turn", Point::Turn),
     ("between", Point::Between),
     ("how-long", Point::HowLong),
+    ("copy", Point::Copy),
 ];
 
 impl Point {
@@ -58,7 +61,7 @@ impl Point {
     /// How much more often than the rarest it is passed: so much less often it goes wrong.
     fn share(self) -> u32 {
         match self {
-            Self::Boundary | Self::Foreign => 16,
+            Self::Boundary | Self::Copy | Self::Foreign => 16,
             Self::Read => 6,
             Self::Between | Self::Probe | Self::Turn | Self::ReadBack => 2,
             Self::FrontEnd | Self::HowLong | Self::Lag | Self::Person | Self::Sink | Self::Write => 1,

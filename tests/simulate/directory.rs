@@ -79,6 +79,9 @@ impl Outside {
                     start,
                     end,
                 };
+                if let Some(name) = &entry.display_name {
+                    self.made(name, &key_id);
+                }
                 self.app.secrets.push(entry);
                 if let Some(open) = self.unsure.iter_mut().find(|(_, made)| made.is_none()) {
                     open.1 = Some((self.now, key_id.clone()));

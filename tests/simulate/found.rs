@@ -30,3 +30,20 @@ fn a_capped_audience_goes_on_after_an_answer_that_was_lost() {
 fn a_rotation_goes_on_when_a_person_adopts_what_its_lost_attempt_made() {
     passes(Scenario::of(Kind::Secret), "write#1=2 between#2=5");
 }
+
+/// An empty journal gave the first numbers again: what the lost one had delivered under them looked like an orphan, and was
+/// swept. The application is looked at before the first issuance as well.
+#[test]
+fn an_empty_journal_sweeps_nothing_that_a_lost_one_issued() {
+    for kind in [Kind::Secret, Kind::Handoff, Kind::Mixed, Kind::Patch] {
+        passes(Scenario { issued: false, ..Scenario::of(kind) }, "between#12=6");
+        passes(Scenario { issued: false, ..Scenario::of(kind) }, "between#20=6");
+    }
+}
+
+/// A removal by PATCH got no answer, was sent again, and landed late, between the proof and the delivery of the next
+/// certificate, which it did not contain: the proof comes after the drain.
+#[test]
+fn a_late_patch_of_the_last_rotation_does_not_drop_what_is_proven() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Patch) }, "write#2=2 how-long#1=2");
+}

@@ -26,7 +26,9 @@ use everkey::secret::Secret;
 use everkey::store::Memory;
 use jiff::Timestamp;
 
+use crate::chooser::Point;
 use crate::judge::Seen;
+use crate::restored::Copy;
 use crate::world::World;
 
 /// The journal.
@@ -56,6 +58,11 @@ impl Store for Journal {
             if done.is_ok() {
                 outside.committed(seen);
             }
+        }
+        if done.is_ok() && self.world.lock().chooser.fault(Point::Copy, 2) == 1 {
+            let outside = self.world.lock().clone();
+            let copy = Copy::of(&self.store, &outside).await;
+            self.world.lock().copy = Some(Arc::new(copy));
         }
         self.world.boundary("after a commit").await;
         done

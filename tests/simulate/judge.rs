@@ -5,8 +5,12 @@ use everkey::model::CredentialStatus;
 use everkey::model::Rotation;
 use everkey::model::State;
 use everkey::ports::Commit;
+use jiff::SignedDuration;
 
 use crate::world::Outside;
+
+/// Below this a rotation goes on as urgent, without a promise.
+const MIN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was committed, as far as the judge wants to know.
 pub struct Seen {
@@ -14,6 +18,8 @@ pub struct Seen {
     statuses: Vec<(String, CredentialStatus)>,
     intended: Vec<String>,
     pre_image: Vec<String>,
+    /// Attempts of a rotation, up to a number, that a lost journal may have used: left alone.
+    alone: Option<(u64, u32)>,
     /// What the rotation still replaces, by adoption.
     adopted: Option<Vec<String>>,
 }
@@ -31,6 +37,7 @@ impl Seen {
             statuses: commit.credentials.iter().map(|own| (own.key_id.0.clone(), own.status)).collect(),
             intended: commit.rotation.as_ref().map(of).unwrap_or_default(),
             pre_image: commit.rotation.as_ref().map(before).unwrap_or_default(),
+            alone: commit.rotation.as_ref().map(|r| (r.id.0, r.forgotten)).filter(|(_, up_to)| *up_to > 0),
             adopted: commit
                 .rotation
                 .as_ref()
@@ -59,9 +66,31 @@ impl Outside {
             self.kept.extend(gone.collect::<Vec<_>>());
             self.replacing = adopted.into_iter().collect();
         }
+        self.left_alone(seen.alone);
         self.intended.extend(seen.intended);
         let foreign = seen.pre_image.into_iter().filter(|id| self.foreign.contains(id));
         self.foreign_seen.extend(foreign.collect::<Vec<_>>());
+    }
+
+    /// Nobody is there for `hours`. Longer than a credential lives: nobody can keep alive what ends meanwhile, nor, without
+    /// a promise, what has less than `min_life` left when somebody is there again (rotation.md, S0).
+    pub fn absent(&mut self, hours: i64) {
+        let to = self.now + SignedDuration::from_hours(hours);
+        if hours > 24 * 300 {
+            self.excused_until = self.excused_until.max(to + MIN_LIFE);
+        }
+        self.pass(to);
+    }
+
+    /// Whoever lives on another day lets end what should have been renewed: `doctor` says so, and nothing can prevent it. A
+    /// clock that was ahead leaves its own instants in the journal, and what counts from them waits until they have come:
+    /// what ends up to then is not held against everkey, and whatever ends later is.
+    pub fn clocks_wrong(&mut self) {
+        let wrong = self.offsets.iter().filter(|offset| offset.abs() >= SignedDuration::from_hours(24));
+        if let Some(ahead) = wrong.max() {
+            let shown = self.now + (*ahead).max(SignedDuration::ZERO);
+            self.excused_until = self.excused_until.max(shown + MIN_LIFE);
+        }
     }
 
     /// I1: everything that a consumer may hold is accepted.
@@ -70,6 +99,7 @@ impl Outside {
             return;
         }
         self.figures.looks += 1;
+        self.clocks_wrong();
         let mut wrong = Vec::new();
         for held in &self.held {
             if let Some(why) = self.refused(&held.value, held.by == "person") {
@@ -85,8 +115,7 @@ impl Outside {
     fn lapse(&mut self) {
         let own = self.app.secrets.iter().filter(|entry| !self.foreign.contains(&entry.key_id.0));
         let last = own.map(|entry| entry.end).max();
-        let clocks_right = self.offsets.iter().all(|offset| offset.is_zero());
-        if let Some(last) = last.filter(|last| *last <= self.now && clocks_right && !self.excused) {
+        if let Some(last) = last.filter(|last| *last <= self.now && *last > self.excused_until) {
             self.wrong(format!("I1 LAPSE: the last of our secrets ended on {last}, and no other was made"));
         }
     }
@@ -96,9 +125,12 @@ impl Outside {
         let Some(one) = self.credentials.get(value) else { return Some("nobody knows it".into()) };
         // What a person never changed ends by itself: told as STOPPED, no fault of the protocol.
         if one.end <= self.now {
-            return (!by_person && !self.excused).then(|| format!("it ended on {}", one.end));
+            return (!by_person && one.end > self.excused_until).then(|| format!("it ended on {}", one.end));
         }
         if !self.lists(one) {
+            if self.is_admitted(&one.id) {
+                return None;
+            }
             return Some("it is not on the application".into());
         }
         let late = one.known.iter().max().filter(|known| **known > self.now);
@@ -126,10 +158,11 @@ impl Outside {
 
     /// I4: another attempt is about to be made.
     pub fn adding(&mut self) {
-        let unsaved =
-            self.app.secrets.iter().filter(|entry| {
-                !self.foreign.contains(&entry.key_id.0) && !self.statuses.contains_key(&entry.key_id.0)
-            });
+        let unsaved = self.app.secrets.iter().filter(|entry| {
+            !self.foreign.contains(&entry.key_id.0)
+                && !self.may_stay(&entry.key_id.0)
+                && !self.statuses.contains_key(&entry.key_id.0)
+        });
         let orphans = unsaved.count();
         if self.kind == crate::kinds::Kind::Capped {
             self.adding_capped();
@@ -181,6 +214,7 @@ impl Outside {
             self.wrong(format!("I5 FOREIGN: {key_id} is somebody else's, and its removal is asked for"));
             return;
         }
+        self.removing_forgotten(key_id);
         let given_up = self.statuses.get(key_id).is_none_or(|status| *status == CredentialStatus::Abandoned);
         let gone = self.statuses.get(key_id) == Some(&CredentialStatus::Retired);
         if !intended && !given_up && !gone {
@@ -218,7 +252,11 @@ impl Outside {
         let carried = |id: &String| {
             self.kind == crate::kinds::Kind::Handoff && self.statuses.get(id) == Some(&CredentialStatus::Old)
         };
-        let own: Vec<&String> = listed.iter().filter(|id| !self.foreign.contains(*id) && !carried(id)).collect();
+        let own = listed.iter().filter(|id| {
+            let stays = self.may_stay(id) && !current.contains(id);
+            !self.foreign.contains(*id) && !carried(id) && !stays
+        });
+        let own: Vec<&String> = own.collect();
         if current.len() != slots || own.iter().any(|id| !current.contains(id)) || own.len() != slots {
             self.wrong(format!("I8 orphans or losses: the application has {own:?} of ours, the journal {current:?}"));
         }

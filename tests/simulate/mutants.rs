@@ -76,7 +76,8 @@ macro_rules! mutants {
         traces { $($traced:ident: $other:ident, $scenario:expr, $trace:literal, $shows:literal;)* }
     ) => {
         /// Every mutant that is caught here.
-        const CAUGHT: &[Mutation] = &[Mutation::CappedOneRead, $(Mutation::$mutation,)* $(Mutation::$other),*];
+        const CAUGHT: &[Mutation] =
+            &[Mutation::BeyondUnnoticed, Mutation::CappedOneRead, Mutation::SweepOlder, $(Mutation::$mutation,)* $(Mutation::$other),*];
 
         $(
             #[test]
@@ -112,7 +113,7 @@ mutants! {
     }
     traces {
     a_plain_sink_without_a_drain: PlainSinkNoDrain, new(Kind::Plain), "sink#1=2 how-long#1=2", "I1 ACCESS LOST";
-    patching_from_the_read_alone: PatchFromReadOnly, new(Kind::Patch), "read#11=1 how-long#1=1", "I1 ACCESS LOST";
+    patching_from_the_read_alone: PatchFromReadOnly, new(Kind::Patch), "read#12=1 how-long#1=1", "I1 ACCESS LOST";
     patching_without_a_drain: PatchWithoutDrain, new(Kind::Patch), "write#1=2 how-long#1=2", "I1 ACCESS LOST";
     repairing_nothing: NoPreImageRepair, Scenario::of(Kind::Patch), "foreign#1=1 read#3=1", "I5";
     sweeping_what_was_adopted: SweepAdopted, Scenario::of(Kind::Secret), "write#1=2 between#2=5", "I5";
@@ -138,6 +139,30 @@ fn believing_one_read() {
         run(Rules::without(Mutation::CappedOneRead)).iter().any(|one| one.contains("CAPPED"))
     });
     assert!(seen, "no stale read shows it");
+}
+
+/// An earlier journal comes back at some moment after `copy`, by hand: the mutant removes what the lost one had in use.
+#[expect(clippy::print_stdout, reason = "the trace is what a reader of the test wants to see")]
+fn caught_by_an_earlier_journal(mutation: Mutation, kind: Kind, copy: &str) {
+    let stage = Stage::new(again(kind));
+    let seen = (2..20).map(|back| format!("{copy}between#{back}=6")).find(|trace| {
+        let run = |rules| stage.run(Chooser::trace(&crate::chooser::read(trace)), rules, false).violations;
+        let kept = run(Rules::default());
+        assert!(kept.is_empty(), "{trace} fails unbroken: {kept:#?}");
+        run(Rules::without(mutation)).iter().any(|one| one.contains("I5 FORGOTTEN"))
+    });
+    println!("{mutation:?}: {}", seen.unwrap_or_else(|| panic!("{mutation:?} went unseen")));
+}
+
+#[test]
+fn taking_no_notice_of_tags_beyond_the_journal() {
+    caught_by_an_earlier_journal(Mutation::BeyondUnnoticed, Kind::Handoff, "");
+}
+
+/// The copy is taken between the intent and its answer: no counter is too small.
+#[test]
+fn sweeping_with_an_older_journal() {
+    caught_by_an_earlier_journal(Mutation::SweepOlder, Kind::Secret, "copy#3=1 ");
 }
 
 /// Every variant of the source is caught here; those of emergencies have tests of their own

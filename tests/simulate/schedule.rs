@@ -3,13 +3,8 @@
 
 use std::sync::Arc;
 
-use everkey::model::Adoption;
 use everkey::model::CredentialStatus;
 use everkey::model::IntegrationName;
-use everkey::model::KeyId;
-use everkey::model::ListedKind;
-use everkey::ports::Commit;
-use everkey::ports::Mark;
 use everkey::ports::Store as _;
 use everkey::rotation::Rules;
 use everkey::store::Memory;
@@ -20,7 +15,6 @@ use jiff::Timestamp;
 use crate::chooser::Choice;
 use crate::chooser::Chooser;
 use crate::chooser::Point;
-use crate::directory::app_ref;
 use crate::kinds::Kind;
 use crate::process::Came;
 use crate::process::Ended;
@@ -76,8 +70,8 @@ pub struct Report {
 /// Where a schedule begins.
 #[derive(Clone)]
 pub struct Begin {
-    outside: Outside,
-    snapshot: Snapshot,
+    pub outside: Outside,
+    pub snapshot: Snapshot,
 }
 
 /// Schedules of one scenario, which all begin at the same place.
@@ -104,6 +98,16 @@ impl Stage {
         stage
     }
 
+    /// Where its schedules begin.
+    pub fn begin(&self) -> Option<&Begin> {
+        self.begin.as_ref()
+    }
+
+    /// Lets something of a run happen.
+    pub fn block_on<T>(&self, what: impl Future<Output = T>) -> T {
+        self.runtime.block_on(what)
+    }
+
     pub fn scenario(&self) -> Scenario {
         self.scenario
     }
@@ -124,18 +128,19 @@ impl Stage {
     }
 }
 
-struct Run {
-    scenario: Scenario,
-    setting: Setting,
-    processes: Vec<Process>,
+/// One schedule under way.
+pub struct Run {
+    pub scenario: Scenario,
+    pub setting: Setting,
+    pub processes: Vec<Process>,
     /// Until when each paused one rests.
-    resting: Vec<Option<Timestamp>>,
+    pub resting: Vec<Option<Timestamp>>,
     /// Finished rotations at the beginning.
     before: usize,
 }
 
 impl Run {
-    fn new(scenario: Scenario, begin: Option<&Begin>, chooser: Chooser, rules: Rules) -> Self {
+    pub fn new(scenario: Scenario, begin: Option<&Begin>, chooser: Chooser, rules: Rules) -> Self {
         let (outside, store, before) = match begin {
             Some(begin) => {
                 let outside = Outside { chooser, figures: Figures::default(), ..begin.outside.clone() };
@@ -153,19 +158,20 @@ impl Run {
         self.setting.world.lock().violations.clone()
     }
 
-    fn name(&self) -> IntegrationName {
+    pub fn name(&self) -> IntegrationName {
         self.scenario.kind.name().into()
     }
 
     /// Finished rotations, and whether one is open.
-    async fn standing(&self) -> (usize, bool) {
+    pub fn standing(&self) -> (usize, bool) {
         self.setting.store.standing(&self.name())
     }
 
     async fn all(&mut self) {
         let wanted = self.before + self.scenario.rotations + usize::from(!self.scenario.issued);
+        self.take_copy().await;
         for _ in 0..MOST_CYCLES {
-            let (finished, open) = self.standing().await;
+            let (finished, open) = self.standing();
             if finished >= wanted && !open {
                 break;
             }
@@ -173,7 +179,7 @@ impl Run {
             let asked = if open || finished == 0 { Vec::new() } else { vec![self.name()] };
             let turn = self.turn();
             let due = self.cycle(turn, asked).await;
-            let (finished, open) = self.standing().await;
+            let (finished, open) = self.standing();
             // Nobody waits for a date that is months away.
             let done = finished >= wanted && !open;
             let soon = self.setting.world.lock().now + SignedDuration::from_secs(1);
@@ -203,7 +209,7 @@ impl Run {
     }
 
     /// One cycle of a process; when the next is due, by the true time.
-    async fn cycle(&mut self, index: usize, asked: Vec<IntegrationName>) -> Timestamp {
+    pub async fn cycle(&mut self, index: usize, asked: Vec<IntegrationName>) -> Timestamp {
         let came = self.processes[index].run(asked).await;
         let mut outside = self.setting.world.lock();
         let soon = outside.now + SignedDuration::from_secs(1);
@@ -243,96 +249,21 @@ impl Run {
     }
 
     /// Time passes, but not beyond the waking of one that is paused.
-    fn pass_to(&mut self, due: Timestamp) {
+    pub fn pass_to(&mut self, due: Timestamp) {
         let wakes = self.resting.iter().flatten().min().copied();
         self.setting.world.lock().pass(wakes.map_or(due, |wakes| wakes.min(due)));
     }
 
-    /// What happens to the machines between two cycles.
-    async fn between(&mut self) {
-        let way = {
-            let mut outside = self.setting.world.lock();
-            let way = outside.chooser.fault(Point::Between, 6);
-            if way > 0 {
-                outside.tell(|| format!("between, way {way}"));
-            }
-            way
-        };
-        match way {
-            0 => {}
-            // Nobody is there for a while.
-            1 => {
-                let mut outside = self.setting.world.lock();
-                let hours = [1, 26, 24 * 9, 24 * 400][outside.chooser.detail(Point::HowLong, 4) as usize];
-                // Nobody can keep alive what ends meanwhile.
-                outside.excused |= hours > 24 * 300;
-                let to = outside.now + SignedDuration::from_hours(hours);
-                outside.pass(to);
-            }
-            // A clock goes wrong, or right again.
-            2 | 3 => {
-                let mut outside = self.setting.world.lock();
-                outside.figures.clock_jumps += 1;
-                let seconds = [0, 300, -300, 1_200, -1_200, 86_400 * 3, -86_400 * 400, 86_400 * 400];
-                let off = seconds[outside.chooser.detail(Point::HowLong, 8) as usize];
-                outside.offsets[0] = SignedDuration::from_secs(off);
-                // Whoever lives in another year lets end what should have been renewed: said by `doctor`, not prevented.
-                outside.excused |= off.abs() >= 86_400;
-            }
-            // A new process in the place of the present one.
-            4 => self.processes.iter_mut().zip(&mut self.resting).for_each(|(process, rest)| {
-                process.kill();
-                *rest = None;
-            }),
-            _ => self.adopt().await,
-        }
-    }
-
-    /// A named person adopts what everkey did not make as far as its journal knows, or takes an adoption back.
-    async fn adopt(&mut self) {
-        let (found, end, back) = {
-            let mut outside = self.setting.world.lock();
-            let adopted = outside.adopted.iter().next().cloned();
-            if let Some(adopted) = adopted {
-                outside.tell(|| format!("the adoption of {adopted} is taken back"));
-                (adopted, outside.now, true)
-            } else {
-                let unknown = outside.app.secrets.iter().find(|entry| !outside.statuses.contains_key(&entry.key_id.0));
-                let Some((id, end)) = unknown.map(|entry| (entry.key_id.0.clone(), entry.end)) else { return };
-                outside.tell(|| format!("{id} is adopted"));
-                (id, end, false)
-            }
-        };
-        let adoption = Adoption {
-            key_id: KeyId(found.clone()),
-            by: "r.khan@contoso.example".into(),
-            os_user: "r.khan".into(),
-            at: self.setting.world.lock().now,
-            integration: self.name(),
-            credential: ListedKind::Secret,
-            end,
-            thumbprint: None,
-            hint: None,
-            slot: None,
-        };
-        let store = self.setting.store.open();
-        let Ok(fence) = store.acquire("everkey adopt", adoption.at).await else { return };
-        let mut commit = Commit::new(adoption.at, "r.khan");
-        let body = (!back).then(|| serde_json::to_string(&adoption).unwrap());
-        commit.marks.push(Mark { name: Adoption::record(&app_ref().object_id, &adoption.key_id), body });
-        store.commit(fence, commit).await.unwrap();
-        store.release(fence).await.unwrap();
-        self.setting.world.lock().adoption(found, back);
-    }
-
     /// The faults are over: clocks are right, whoever is paused goes on, and the person does what is asked.
-    fn calm(&mut self) {
+    pub fn calm(&mut self) {
         let mut outside = self.setting.world.lock();
         outside.chooser.calm();
         outside.tell(|| "the faults are over".into());
+        outside.clocks_wrong();
         outside.offsets = [SignedDuration::ZERO; 3];
         outside.is_idle = false;
         outside.use_interval = SignedDuration::from_hours(60);
+        outside.given_back();
         // Whoever took the only slots gives them back, where nothing of ours has ended that could leave instead.
         let ours_ended = outside.app.secrets.iter().any(|one| {
             !outside.foreign.contains(&one.key_id.0) && one.end + SignedDuration::from_mins(15) < outside.now
@@ -345,10 +276,10 @@ impl Run {
     }
 
     /// I8: finitely many steps lead to one own credential per slot, equal sinks, no orphans.
-    async fn converge(&mut self, wanted: usize) {
+    pub async fn converge(&mut self, wanted: usize) {
         let mut quiet = 0;
         for _ in 0..CONVERGES_IN {
-            let (finished, open) = self.standing().await;
+            let (finished, open) = self.standing();
             let done = finished >= wanted && !open;
             let flying = self.setting.world.lock().flying.iter().map(|(at, _)| *at).min();
             if done && flying.is_none() && self.resting.iter().all(Option::is_none) {
@@ -362,7 +293,7 @@ impl Run {
             let turn = self.turn();
             let due = self.cycle(turn, asked).await;
             let settle = self.setting.world.lock().now + SignedDuration::from_mins(6);
-            let (_, open) = self.standing().await;
+            let (_, open) = self.standing();
             self.pass_to(match flying {
                 _ if open => due,
                 _ if !done => settle.min(due),
@@ -378,6 +309,10 @@ impl Run {
         outside.changed = true;
         outside.look("the end");
         if quiet <= 3 {
+            if outside.is_overtaken(&open) {
+                outside.figures.overtaken += 1;
+                return;
+            }
             let open: Vec<_> = open.iter().map(|r| (r.id, r.state, r.failure.clone())).collect();
             outside.wrong(format!("I8 not converged in {CONVERGES_IN} cycles: {open:?}"));
             return;

@@ -84,6 +84,7 @@ struct Sum {
     crashes: u64,
     pauses: u64,
     clock_jumps: u64,
+    put_back: u64,
     looks: u64,
     unseen_losses: u64,
     /// What the threads worked, waiting left out.
@@ -99,6 +100,7 @@ impl Sum {
         self.crashes += report.figures.crashes;
         self.pauses += report.figures.pauses;
         self.clock_jumps += report.figures.clock_jumps;
+        self.put_back += report.figures.put_back;
         self.looks += report.figures.looks;
         self.unseen_losses += report.figures.unseen_losses;
     }
@@ -163,6 +165,7 @@ fn seeds_find_nothing() {
     part.count("crashes", sum.crashes);
     part.count("pauses of a process", sum.pauses);
     part.count("clock jumps", sum.clock_jumps);
+    part.count("earlier journals that came back", sum.put_back);
     part.count("looks from outside", sum.looks);
     for (kind, number) in &sum.faults {
         part.count(&format!("faults: {kind}"), *number);

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use crate::chooser::Chooser;
 use crate::chooser::Point;
 use crate::kinds::Kind;
+use crate::restored::Copy;
+use crate::restored::Forgotten;
 
 pub const TENANT: &str = "8f0c1d52-0000-4000-8000-0000000031aa";
 pub const CLIENT: &str = "3f0c1d52-0000-4000-8000-00000000aaaa";
@@ -95,6 +97,12 @@ pub struct Figures {
     pub crashes: u64,
     pub pauses: u64,
     pub clock_jumps: u64,
+    /// Earlier journals that came back.
+    pub put_back: u64,
+    /// Schedules that end with a rotation of an earlier journal which a lost one has overtaken.
+    pub overtaken: u64,
+    /// Credentials in use that were removed within the limit of earlier journals.
+    pub admitted: u64,
     pub looks: u64,
     /// Entries of others that a PATCH dropped before everkey ever saw them: the one loss that the protocol admits.
     pub unseen_losses: u64,
@@ -140,12 +148,16 @@ pub struct Outside {
     pub in_hand: BTreeSet<String>,
     /// The person does nothing until the faults are over.
     pub is_idle: bool,
-    /// Nobody was there for longer than a credential lives.
-    pub excused: bool,
+    /// What ends up to here is not held against everkey: see `absent` and `clock_wrong`.
+    pub excused_until: Timestamp,
     /// Ambiguous calls of addPassword: when sent, when landed, and as what.
     pub unsure: Vec<(Timestamp, Option<(Timestamp, String)>)>,
     /// Adoptions that were taken back before a removal was intended: somebody else's again.
     pub kept: BTreeSet<String>,
+    /// What an earlier journal that came back cannot know.
+    pub forgotten: Forgotten,
+    /// A copy of the journal that may come back.
+    pub copy: Option<Arc<Copy>>,
     pub signal: Option<Signal>,
     pub changed: bool,
     pub figures: Figures,
@@ -181,9 +193,11 @@ impl Outside {
             use_interval: SignedDuration::from_hours(60),
             in_hand: BTreeSet::new(),
             is_idle: false,
-            excused: false,
+            excused_until: Timestamp::MIN,
             unsure: Vec::new(),
             kept: BTreeSet::new(),
+            forgotten: Forgotten::default(),
+            copy: None,
             signal: None,
             changed: false,
             figures: Figures::default(),

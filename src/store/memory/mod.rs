@@ -1,6 +1,7 @@
 //! The store in memory: for mass simulation, where thousands of worlds live and die in a second. It promises what the
 //! others promise (the contract suite runs on it), but durability and encryption: it ends with its process.
 
+mod canonical;
 mod port;
 mod state;
 
@@ -70,6 +71,12 @@ impl Memory {
         *state = snapshot.0.clone();
         state.let_go();
         state.beyond(epoch);
+    }
+
+    /// As `store restore` puts a backup in its place: no number that was given since is given again.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        self.put_back(snapshot);
+        self.lock().skip_numbers(u64::from(super::SKIPPED));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

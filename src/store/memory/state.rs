@@ -32,7 +32,7 @@ type Holder = Option<(u64, String, Timestamp)>;
 
 /// An entry and the state and version of the rotation committed with it.
 #[derive(Clone)]
-struct Line {
+pub(super) struct Line {
     at: Timestamp,
     actor: String,
     entry: Entry,
@@ -45,10 +45,10 @@ pub(super) struct State {
     handles: u64,
     hold: Holder,
     leader: Holder,
-    last_rotation: u64,
-    last_handoff: u64,
-    history: Vec<Line>,
-    sealed: BTreeMap<SealId, (AppRef, Arc<Secret>)>,
+    pub(super) last_rotation: u64,
+    pub(super) last_handoff: u64,
+    pub(super) history: Vec<Line>,
+    pub(super) sealed: BTreeMap<SealId, (AppRef, Arc<Secret>)>,
     pub(super) acknowledgements: Vec<Acknowledgement>,
     pub(super) credentials: Vec<OwnCredential>,
     pub(super) handoffs: Vec<Handoff>,
@@ -93,6 +93,16 @@ impl State {
     /// No epoch up to `epoch` is ever given again.
     pub(super) fn beyond(&mut self, epoch: u64) {
         self.epoch = self.epoch.max(epoch) + 1;
+    }
+
+    /// Numbers that a lost journal may have given are left out.
+    pub(super) fn skip_numbers(&mut self, by: u64) {
+        self.last_rotation += by;
+        self.last_handoff += by;
+        for rotation in self.rotations.values_mut().filter(|rotation| !rotation.is_finished()) {
+            let known = rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+            rotation.forgotten = known.max(rotation.forgotten).saturating_add(u32::try_from(by).unwrap_or(u32::MAX));
+        }
     }
 
     pub(super) fn let_go(&mut self) {
