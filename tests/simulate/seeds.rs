@@ -113,6 +113,7 @@ impl Sum {
         self.crashes += other.crashes;
         self.pauses += other.pauses;
         self.clock_jumps += other.clock_jumps;
+        self.put_back += other.put_back;
         self.looks += other.looks;
         self.unseen_losses += other.unseen_losses;
         self.worked += other.worked;
