@@ -82,7 +82,10 @@ impl Cohort<'_> {
     /// The tenant's policy is in force.
     fn limit(&self) -> Result<()> {
         let Some(limits) = &self.limits else { return Ok(()) };
-        let imposed = self.far.emulator.with_directory(|directory, _| limits.impose(directory));
+        let imposed = {
+            let reader = self.far.emulator.operator().service_principal_id;
+            self.far.emulator.with_directory(|directory, now| limits.impose(directory, reader, now))
+        };
         imposed.map_err(|refusal| cannot(format!("{refusal:?}")))
     }
 

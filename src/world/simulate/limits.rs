@@ -5,9 +5,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::Serializer;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::emulator::directory::Directory;
+use crate::emulator::directory::MICROSOFT_GRAPH;
+use crate::emulator::directory::PermissionKind;
 use crate::emulator::directory::Refusal;
+use crate::emulator::directory::permissions_of;
 use crate::model::AppLimits;
 use crate::model::Breach;
 use crate::policy::Policy;
@@ -26,8 +30,15 @@ pub struct TenantLimits {
 }
 
 impl TenantLimits {
-    /// Puts them in force.
-    pub(super) fn impose(&self, directory: &mut Directory) -> Result<(), Refusal> {
+    /// Puts them in force, where everkey's own service principal may read them: it says what is allowed, then.
+    pub(super) fn impose(&self, directory: &mut Directory, reader: Uuid, now: Timestamp) -> Result<(), Refusal> {
+        let graph = directory.principal_by_app_id(MICROSOFT_GRAPH).map(|graph| graph.id);
+        let role = permissions_of(MICROSOFT_GRAPH)
+            .iter()
+            .find(|one| one.kind == PermissionKind::Application && one.name == "Policy.Read.All");
+        if let (Some(graph), Some(role)) = (graph, role) {
+            directory.assign_role(reader, graph, role.id, now)?;
+        }
         let rules = |kind: &str, most: Option<Span>| {
             let rule = |most: Span| {
                 json!({"restrictionType": kind, "state": "enabled", "maxLifetime": most.to_string(),
