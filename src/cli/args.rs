@@ -147,7 +147,7 @@ pub enum Command {
     Emulator(EmulatorArgs),
     /// Show what your policies will do in the years ahead, offline: rotations, mails, hand-offs, freezes
     #[command(
-        after_long_help = "Examples:\n  everkey simulate\n  everkey simulate -p policies --for 3y --people slow\n  everkey simulate --absent priya.shah@contoso.example --html three-years.html\n\nExit code 0: nothing would ever stop. 1: something would; the first line says what, when and why."
+        after_long_help = "Examples:\n  everkey simulate\n  everkey simulate -p policies --for 3y --people slow\n  everkey simulate --absent priya.shah@contoso.example --html three-years.html\n  everkey simulate --max-secret-lifetime 180d --limits-from 2027-06-01\n\nExit code 0: nothing would ever stop. 1: something would; the first line says what, when and why."
     )]
     Simulate(SimulateArgs),
     /// Every credential of the tenant; reads only, needs no configuration

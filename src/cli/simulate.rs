@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
 use jiff::SignedDuration;
+use jiff::Span;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -28,6 +29,7 @@ use crate::world::simulate;
 use crate::world::simulate::SimulateOptions;
 use crate::world::simulate::Simulation;
 use crate::world::simulate::Subject;
+use crate::world::simulate::TenantLimits;
 
 /// Code, title, explanation, what to do; as [`crate::run::codes::CODES`].
 pub const CODES: &[(&str, &str, &str, &str)] = &[
@@ -57,6 +59,13 @@ pub const CODES: &[(&str, &str, &str, &str)] = &[
         "--for is a time such as 3y, 18mo or 400d, at most 30 years; --from is a date.",
         "Write for instance --for 3y --from 2026-12-01",
     ),
+    (
+        "D024",
+        "no such limit of the tenant",
+        "--max-secret-lifetime and --max-certificate-lifetime are times such as 180d or 1y, from a day to 30 years; \
+         --limits-from is a date within the period.",
+        "Write for instance --max-secret-lifetime 180d --limits-from 2027-06-01",
+    ),
 ];
 
 /// Longest period, in years.
@@ -82,10 +91,12 @@ pub async fn run(cli: &Cli, args: &SimulateArgs, out: &Output) -> Result<u8, Err
         return Ok(OK);
     }
     if out.form() == Form::Table {
+        let change = simulation.verdict.stops.first().and_then(|stop| stop.help.as_deref());
+        let change = change.unwrap_or("change what the reason names");
         out.error(
             &Error::new(Class::Failed, "D020", "something would stop")
                 .why(&simulation.verdict.text)
-                .help("change what the reason names and simulate again; nothing outside was touched"),
+                .help(format!("{change}; then simulate again: nothing outside was touched")),
         );
     }
     Ok(Class::Failed.exit_code())
@@ -122,17 +133,13 @@ fn options(args: &SimulateArgs) -> Result<SimulateOptions, Error> {
         |what: String| Error::new(Class::Usage, "D023", what).help("write for instance --for 3y --from 2026-12-01");
     let from = match &args.from {
         None => first_hour(config::real_now().to_zoned(TimeZone::UTC).date()),
-        Some(text) => match (text.parse::<Timestamp>(), text.parse::<Date>()) {
-            (Ok(at), _) => Some(at),
-            (_, Ok(day)) => first_hour(day),
-            _ => None,
-        },
+        Some(text) => instant(text),
     };
     let from = from.ok_or_else(|| wrong(format!("{:?} is no date", args.from.clone().unwrap_or_default())))?;
     let begin = from.to_zoned(TimeZone::UTC);
-    let span = args.period.parse::<jiff::Span>().ok();
+    let span = args.period.parse::<Span>().ok();
     let until = span.and_then(|span| begin.checked_add(span).ok()).map(|end| end.timestamp());
-    let longest = begin.checked_add(jiff::Span::new().years(MOST_YEARS)).map_or(from, |end| end.timestamp());
+    let longest = begin.checked_add(Span::new().years(MOST_YEARS)).map_or(from, |end| end.timestamp());
     let shortest = from + SignedDuration::from_hours(24);
     let until = until.filter(|until| *until >= shortest && *until <= longest);
     let until = until.ok_or_else(|| wrong(format!("{:?} is no period that can be simulated", args.period)))?;
@@ -140,12 +147,45 @@ fn options(args: &SimulateArgs) -> Result<SimulateOptions, Error> {
         absent: args.absent.iter().cloned().collect(),
         apps: args.apps.map(|apps| apps as usize),
         from,
+        limits: limits(args, from, until)?,
         manner: args.people,
         rules: rules(args),
         seed: args.seed,
         until,
         weather: args.faults,
     })
+}
+
+/// What the tenant allows, where it was said.
+fn limits(args: &SimulateArgs, from: Timestamp, until: Timestamp) -> Result<Option<TenantLimits>, Error> {
+    let wrong = |what: String| {
+        Error::new(Class::Usage, "D024", what)
+            .help("write for instance --max-secret-lifetime 180d --limits-from 2027-06-01")
+    };
+    let most = |text: &Option<String>| -> Result<Option<Span>, Error> {
+        let Some(text) = text else { return Ok(None) };
+        let begin = from.to_zoned(TimeZone::UTC);
+        let span = text.parse::<Span>().ok().filter(|span| {
+            let ends = |span: Span| begin.checked_add(span).ok().map(|end| end.timestamp());
+            let (least, longest) = (ends(Span::new().days(1)), ends(Span::new().years(MOST_YEARS)));
+            ends(*span).is_some_and(|end| Some(end) >= least && Some(end) <= longest)
+        });
+        span.map(Some).ok_or_else(|| wrong(format!("{text:?} is no lifetime that a tenant could allow")))
+    };
+    let since = match &args.limits_from {
+        None => Some(from),
+        Some(text) => instant(text).filter(|since| (from..until).contains(since)),
+    };
+    let since = since.ok_or_else(|| {
+        wrong(format!("{:?} is no date within the period", args.limits_from.clone().unwrap_or_default()))
+    })?;
+    let (certificates, secrets) = (most(&args.max_certificate_lifetime)?, most(&args.max_secret_lifetime)?);
+    Ok((certificates.is_some() || secrets.is_some()).then_some(TenantLimits { certificates, secrets, since }))
+}
+
+/// An instant, or the first hour of a date.
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().or_else(|| first_hour(text.parse::<Date>().ok()?))
 }
 
 fn first_hour(day: Date) -> Option<Timestamp> {

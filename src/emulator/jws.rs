@@ -107,6 +107,9 @@ impl Jws {
     }
 }
 
+/// A token as it was shown: what is signed, and the signature.
+type Shown = (String, Vec<u8>);
+
 /// The emulator's own token key. Made at every start, kept nowhere: a restart is a key rollover, and
 /// clients sign in again.
 #[derive(Clone)]
@@ -114,7 +117,7 @@ pub struct Signer {
     key: Arc<rsa::KeyPair>,
     kid: String,
     /// The token found good last: a client shows the same one with each of its calls.
-    proven: Arc<Mutex<Option<(String, Vec<u8>)>>>,
+    proven: Arc<Mutex<Option<Shown>>>,
 }
 
 impl Signer {
@@ -141,8 +144,7 @@ impl Signer {
     /// Whether `token` was signed by this key.
     pub fn made(&self, token: &Jws) -> bool {
         let mut proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known =
-            |(signed, signature): &(String, Vec<u8>)| *signed == token.signed && *signature == token.signature;
+        let is_known = |(signed, signature): &Shown| *signed == token.signed && *signature == token.signature;
         let made = token.algorithm == Algorithm::Rs256
             && (proven.as_ref().is_some_and(is_known) || token.verify(self.key.public_key().as_ref()));
         if made && !proven.as_ref().is_some_and(is_known) {

@@ -427,6 +427,14 @@ impl Rotation {
     pub fn attempt(&self) -> Option<&Attempt> {
         self.attempts.last()
     }
+
+    /// How often it failed in a row. A new attempt clears the failure; one that is refused like those before it is the
+    /// same failure again.
+    pub fn failed_in_a_row(&self) -> u32 {
+        let refused = self.attempts.iter().rev().take_while(|attempt| attempt.outcome == Outcome::Refused).count();
+        let refused = u32::try_from(refused.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.failure.as_ref().map_or(0, |failure| failure.count).max(refused)
+    }
 }
 
 /// What happened to a rotation; the fold of its events is its record. Holds no secret.

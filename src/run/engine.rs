@@ -375,7 +375,7 @@ impl Engine {
         problem: Problem,
         blocked: bool,
     ) -> Result<Option<Timestamp>, RunError> {
-        let count = rotation.failure.as_ref().map_or(0, |failure| failure.count) + 1;
+        let count = rotation.failed_in_a_row().saturating_add(1);
         let longest = if rotation.emergency.is_some() { EMERGENCY_BACKOFF_MAX } else { BACKOFF_MAX };
         let retry_at = self.now() + backoff(count).min(longest);
         let event = Event::Failed { problem, retry_at, blocked };

@@ -10,6 +10,7 @@ use crate::plan::Observed;
 use crate::plan::Plan;
 use crate::plan::Step;
 use crate::rotation::Mutation;
+use crate::rotation::numbers::BACKOFF_MAX;
 use crate::run::engine::Engine;
 use crate::run::setup::RunError;
 use crate::run::setup::Tick;
@@ -18,11 +19,13 @@ impl Engine {
     /// Provisions what `plan` lacks and records its rotations as planned.
     pub(super) async fn execute(&self, plan: &Plan, observed: &Observed, tick: &mut Tick) -> Result<(), RunError> {
         for change in &plan.changes {
-            let done = match nothing_to_begin_with(plan, change) {
-                Some(error) => Err(error.into()),
-                None => self.execute_one(change, observed).await,
-            };
-            match done {
+            if let Some(error) = nothing_to_begin_with(plan, change) {
+                // What a tenant forbids it does not allow a minute later.
+                tick.due(Some(self.now() + BACKOFF_MAX));
+                tick.failed.push((change.integration.clone(), error));
+                continue;
+            }
+            match self.execute_one(change, observed).await {
                 Ok(()) => tick.changed.push(change.integration.clone()),
                 Err(RunError::Said(error)) => self.set_aside(&change.integration, error, tick),
                 Err(stop) => return Err(stop),

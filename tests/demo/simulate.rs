@@ -335,3 +335,59 @@ fn a_problem_is_told_without_the_temporary_directory() {
     assert!(text.contains("/srv/sync/settings.json/credential"), "{text}");
     assert!(first == run(), "the same bytes");
 }
+
+/// Lifetimes above what the tenant allows: from the first day on nothing is set up; later on, the renewal is refused and
+/// what was made before stops at its own end.
+#[test]
+fn a_lifetime_above_the_tenants_policy_is_named_with_the_exact_instant() {
+    let dir = policies(&[("leads", CARRIED.to_owned())]);
+    let run = |more: &[&str]| simulate(dir.path(), &[&["-p", "policies", "--for", "8mo"], more].concat());
+    let report = |more: &[&str], exit: i32| {
+        let output = run(&[more, &["-o", "json"]].concat());
+        assert_eq!(output.status.code(), Some(exit), "{more:?}: {}", String::from_utf8_lossy(&output.stdout));
+        document(&output)
+    };
+    let never = report(&["--max-secret-lifetime", "90d"], 1);
+    let stop = &never["verdict"]["stops"][0];
+    assert_eq!(
+        (&stop["at"], &stop["cause"], &stop["code"]),
+        (&never["from"], &Value::from("never-started"), &Value::from("G041")),
+        "{stop:#}"
+    );
+    assert_eq!(never["integrations"][0]["lives"], serde_json::json!([]));
+    let notes = never["notes"].to_string();
+    assert!(notes.contains("leads/primary: its lifetime of 180 days is above the 90 days"), "{notes}");
+    assert!(notes.contains("nothing is issued"), "{notes}");
+
+    let later = ["--max-secret-lifetime", "90d", "--limits-from", "2027-01-15"];
+    let refused = report(&later, 1);
+    let stop = &refused["verdict"]["stops"][0];
+    assert_eq!(stop["at"], refused["integrations"][0]["lives"][0]["end"], "{stop:#}");
+    assert_eq!((&stop["cause"], &stop["code"]), (&Value::from("tenant-policy"), &Value::from("G041")), "{stop:#}");
+    let (reason, help) = (stop["reason"].as_str().unwrap(), stop["help"].as_str().unwrap());
+    assert!(
+        reason.starts_with("rotation 2 is refused since 2027-03-22: the tenant forbids client secrets"),
+        "{reason}"
+    );
+    assert!(help.contains("set lifetime = \"90d\""), "{help}");
+    assert_eq!(refused["tenant_limits"]["secrets"], "90d");
+
+    // For people: the instant in the first line, and what to change in the error.
+    let output = run(&later);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(out.starts_with("leads stops on 2027-05-20 09:00:00 UTC: rotation 2 is refused"), "{out}");
+    assert!(err.contains("error[D020]") && err.contains("set lifetime = \"90d\""), "{err}");
+
+    // What is allowed, or of the other kind, goes on.
+    report(&["--max-secret-lifetime", "180d"], 0);
+    report(&["--max-certificate-lifetime", "90d"], 0);
+    for (more, code) in [
+        (&["--max-secret-lifetime", "long"][..], "D024"),
+        (&["--max-secret-lifetime", "1h"], "D024"),
+        (&["--max-certificate-lifetime", "31y"], "D024"),
+        (&["--max-secret-lifetime", "90d", "--limits-from", "2028-01-01"], "D024"),
+    ] {
+        assert_eq!(report(more, 64)["error"]["code"], code, "{more:?}");
+    }
+    assert_eq!(run(&["--limits-from", "2027-01-15"]).status.code(), Some(64));
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ArgGroup;
 use clap::Args;
 
 use crate::world::simulate::Manner;
@@ -9,6 +10,7 @@ use crate::world::simulate::Weather;
 
 /// `simulate`
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("limit").multiple(true)))]
 pub struct SimulateArgs {
     /// How long (`3y`, `18mo`, `400d`)
     #[arg(long = "for", env = "EVERKEY_FOR", value_name = "DUR", default_value = "3y")]
@@ -31,6 +33,15 @@ pub struct SimulateArgs {
     /// A person who never acts, whatever the others do
     #[arg(long, env = "EVERKEY_ABSENT", value_name = "ADDRESS", value_delimiter = ',')]
     pub absent: Vec<String>,
+    /// Longest lifetime of a client secret that the tenant allows (`180d`, `1y`)
+    #[arg(long, env = "EVERKEY_MAX_SECRET_LIFETIME", value_name = "DUR", group = "limit")]
+    pub max_secret_lifetime: Option<String>,
+    /// Longest lifetime of a certificate that the tenant allows
+    #[arg(long, env = "EVERKEY_MAX_CERTIFICATE_LIFETIME", value_name = "DUR", group = "limit")]
+    pub max_certificate_lifetime: Option<String>,
+    /// From when the tenant allows no more than that (default: the first day)
+    #[arg(long, env = "EVERKEY_LIMITS_FROM", value_name = "DATE", requires = "limit")]
+    pub limits_from: Option<String>,
     /// Write a page with pictures to this file
     #[arg(long, env = "EVERKEY_HTML", value_name = "FILE")]
     pub html: Option<PathBuf>,

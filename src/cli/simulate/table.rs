@@ -179,6 +179,9 @@ fn integration(one: &Integration) -> String {
         let until = stop.until.map_or_else(|| "the end".to_owned(), |until| until.to_string());
         text.push_str(&format!("  STOPPED   {} until {until}: {}\n", stop.at, clean(&stop.reason)));
         text.push_str(&format!("            {}\n", clean(&one.impact)));
+        if let Some(help) = &stop.help {
+            text.push_str(&format!("            help: {}\n", clean(help)));
+        }
     }
     text
 }

@@ -22,6 +22,7 @@ use crate::secret::Secret;
 use super::cannot;
 use super::cohort::Cohort;
 use super::cohort::acquire;
+use super::limits::TenantLimits;
 use super::people::Act;
 use super::record::Happening;
 use super::record::What;
@@ -53,21 +54,39 @@ impl Cohort<'_> {
     /// What befalls everybody now.
     pub(super) async fn weather(&mut self) -> Result<()> {
         for blow in self.sky.due(self.now()) {
+            let allowed = self.limits.as_ref().map(TenantLimits::words).unwrap_or_default();
             let (what, text) = match blow {
-                Blow::OutageBegins => (What::OutageBegins, "Microsoft Graph and sign-in cannot be reached"),
-                Blow::OutageEnds => (What::OutageEnds, "they can be reached again"),
-                Blow::Crash => (What::Crash, "everkey ends without warning and is started again"),
-                Blow::ForeignCredential => (What::Foreign, "another administrator adds a credential of their own"),
+                Blow::OutageBegins => (What::OutageBegins, "Microsoft Graph and sign-in cannot be reached".into()),
+                Blow::OutageEnds => (What::OutageEnds, "they can be reached again".into()),
+                Blow::Crash => (What::Crash, "everkey ends without warning and is started again".into()),
+                Blow::ForeignCredential => {
+                    (What::Foreign, "another administrator adds a credential of their own".into())
+                }
+                Blow::Limits => (What::TenantLimits, format!("the tenant allows {allowed}")),
             };
             match blow {
                 Blow::OutageBegins => self.far.cut(true),
                 Blow::OutageEnds => self.far.cut(false),
                 Blow::Crash => self.restart().await?,
                 Blow::ForeignCredential => self.foreign(),
+                Blow::Limits => self.limit()?,
             }
-            self.record.note(Happening::new(self.now(), "", what, text));
+            // One tenant, however many groups.
+            if what != What::TenantLimits || self.stage.number == 0 {
+                self.record.note(Happening::new(self.now(), "", what, text));
+            }
         }
         Ok(())
+    }
+
+    /// The tenant's policy is in force.
+    fn limit(&self) -> Result<()> {
+        let Some(limits) = &self.limits else { return Ok(()) };
+        let imposed = {
+            let reader = self.far.emulator.operator().service_principal_id;
+            self.far.emulator.with_directory(|directory, now| limits.impose(directory, reader, now))
+        };
+        imposed.map_err(|refusal| cannot(format!("{refusal:?}")))
     }
 
     /// A new process: what the last one kept in memory is gone.

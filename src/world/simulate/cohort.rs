@@ -31,6 +31,7 @@ use super::SimulateOptions;
 use super::cannot;
 use super::consumers::Consumers;
 use super::far::Far;
+use super::limits::TenantLimits;
 use super::people::People;
 use super::places::Places;
 use super::record::Book;
@@ -112,6 +113,7 @@ pub(super) struct Cohort<'a> {
     pub(super) engine: Engine,
     pub(super) far: Far,
     pub(super) fence: Fence,
+    pub(super) limits: Option<TenantLimits>,
     pub(super) next_due: Option<Timestamp>,
     pub(super) people: People,
     pub(super) places: Arc<Places>,
@@ -171,6 +173,7 @@ impl<'a> Cohort<'a> {
             engine,
             far,
             fence,
+            limits: options.limits.clone(),
             next_due: None,
             people: People::new(options),
             places,
@@ -242,15 +245,16 @@ impl<'a> Cohort<'a> {
         match self.engine.tick(&self.policies, &[]).await {
             Ok(tick) => {
                 for (name, error) in tick.failed {
-                    self.record.book().failures.entry(name).or_insert_with(|| said(&error));
+                    self.record.book().failures.entry(name).or_insert_with(|| explain::recorded(error));
                 }
                 self.next_due = tick.next_due.map(|due| due.max(now));
                 self.again = AGAIN;
             }
             // Nothing could be seen: a daemon comes back.
             Err(RunError::Said(error)) => {
+                let problem = explain::recorded(error);
                 for policy in &self.policies {
-                    self.record.book().failures.insert(policy.name.clone(), said(&error));
+                    self.record.book().failures.insert(policy.name.clone(), problem.clone());
                 }
                 self.next_due = Some(now + self.again);
                 self.again = (self.again * 2).min(AGAIN_MAX);
@@ -313,20 +317,14 @@ impl<'a> Cohort<'a> {
     }
 
     async fn end(mut self, options: &SimulateOptions) -> Result<Played> {
-        for (integration, slot) in self.consumers.without() {
+        // Once for each credential, however many places it goes to.
+        let without: std::collections::BTreeSet<_> = self.consumers.without().collect();
+        for (integration, slot) in without {
             let joined = self.stage.group.iter().find(|one| one.policy.name == *integration);
             let at = joined.map_or(options.from, |one| one.at);
             let book = self.record.book();
-            let why = book.failures.get(integration).cloned();
-            let why = why.unwrap_or_else(|| "everkey had no step to take".to_owned());
-            self.stops.push(Stop {
-                at,
-                cause: "never-started".into(),
-                credential: slot.to_string(),
-                integration: integration.to_string(),
-                reason: format!("nothing was ever delivered: {why}"),
-                until: None,
-            });
+            let problem = book.failures.get(integration);
+            self.stops.push(super::reason::never_started(integration, slot, at, problem));
         }
         let handoffs = self.store.handoffs().await.map_err(|error| explain::store(&error))?;
         self.store.release(self.fence).await.map_err(|error| explain::store(&error))?;
@@ -338,9 +336,4 @@ impl<'a> Cohort<'a> {
 
 pub(super) async fn acquire(store: &Arc<dyn Store>) -> Result<Fence> {
     store.acquire(&config::holder(), config::real_now()).await.map_err(|error| explain::store(&error))
-}
-
-fn said(error: &Error) -> String {
-    let why = error.why.first().map(|why| format!(": {why}")).unwrap_or_default();
-    format!("{}{why} [{}]", error.what, error.code)
 }

@@ -10,6 +10,7 @@ mod cohort;
 mod consumers;
 mod dice;
 mod far;
+mod limits;
 mod page;
 mod people;
 mod picture;
@@ -33,6 +34,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::rotation::Rules;
 
+pub use limits::TenantLimits;
 pub use page::page;
 pub use record::Happening;
 pub use record::What;
@@ -84,6 +86,8 @@ pub struct SimulateOptions {
     pub apps: Option<usize>,
     /// When it begins.
     pub from: Timestamp,
+    /// What the tenant allows, where it is known.
+    pub limits: Option<TenantLimits>,
     /// How people act.
     pub manner: Manner,
     /// The rules in force; a test build may break one.

@@ -18,6 +18,7 @@ use crate::model::HandoffId;
 use crate::model::IntegrationName;
 use crate::model::Notice;
 use crate::model::NoticeKind;
+use crate::model::Problem;
 use crate::model::Proof;
 use crate::model::Retire;
 use crate::model::Rotation;
@@ -73,6 +74,8 @@ pub enum What {
     Crash,
     /// Another administrator added a credential of their own.
     Foreign,
+    /// The tenant's policy caps lifetimes from now on.
+    TenantLimits,
 }
 
 impl What {
@@ -162,7 +165,7 @@ pub(super) struct Book {
     /// Notices that nobody has read yet.
     pub unread: Vec<Notice>,
     /// The last failure of an integration, until something works.
-    pub failures: BTreeMap<IntegrationName, String>,
+    pub failures: BTreeMap<IntegrationName, Problem>,
     handoffs: BTreeMap<HandoffId, u32>,
     counts: BTreeMap<IntegrationName, (u32, u32)>,
 }
@@ -353,7 +356,9 @@ impl Progress for Record {
             }
             Event::Failed { problem, .. } => {
                 let text = format!("{}: {} [{}]", rotation.state.step(), problem.summary, problem.code);
-                book.failures.insert(rotation.integration.clone(), text.clone());
+                let problem =
+                    Problem { summary: format!("{}: {}", rotation.state.step(), problem.summary), ..problem.clone() };
+                book.failures.insert(rotation.integration.clone(), problem);
                 if rotation.failure.as_ref().is_none_or(|failure| failure.count <= 1) {
                     book.happened.push(told(What::Failed, text));
                 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::limits::TenantLimits;
 use super::record::Happening;
 
 /// A consumer without a working credential.
@@ -13,10 +14,14 @@ use super::record::Happening;
 pub struct Stop {
     /// The exact instant at which it was refused first.
     pub at: Timestamp,
-    /// `person`, `failure`, `not-ready`, `removed`, `never-started`.
+    /// `person`, `tenant-policy`, `failure`, `not-ready`, `removed`, `never-started`.
     pub cause: String,
+    /// The error that stood in the way last (`G041`), where there was one.
+    pub code: Option<String>,
     /// Credential within the integration.
     pub credential: String,
+    /// What to change, where everkey knows it.
+    pub help: Option<String>,
     /// Integration.
     pub integration: String,
     /// One sentence.
@@ -178,6 +183,8 @@ pub struct Simulation {
     pub faults: &'static str,
     /// How people acted.
     pub manner: &'static str,
+    /// What the tenant was taken to allow; `null` where nothing was said of it.
+    pub tenant_limits: Option<TenantLimits>,
     /// Whether anything would stop.
     pub verdict: Verdict,
     /// The figures of the whole.

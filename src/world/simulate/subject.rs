@@ -124,10 +124,14 @@ impl Subject {
             let at = options.from + SignedDuration::from_hours(24 * days) + minutes;
             self.policies.push(Joining { at, policy: copy(original, number / self.originals.len() + 1) });
         }
-        self.notes.push(
-            "the tenant's app management policies are not known here: whether they allow these lifetimes, everkey plan reads"
-                .to_owned(),
-        );
+        match &options.limits {
+            Some(limits) => self.notes.extend(limits.notes(&self.originals)),
+            None => self.notes.push(
+                "the tenant's app management policies are not known here: everkey plan reads them, --max-secret-lifetime \
+                 and --max-certificate-lifetime name them"
+                    .to_owned(),
+            ),
+        }
         self.calendar_notes(options);
         self
     }

@@ -109,6 +109,7 @@ pub(super) fn report(subject: &Subject, options: &SimulateOptions, played: Vec<P
         seed: options.seed,
         faults: options.weather.word(),
         manner: options.manner.word(),
+        tenant_limits: options.limits.clone(),
         verdict: verdict(stops, options),
         summary,
         notes,
@@ -131,7 +132,10 @@ fn verdict(stops: Vec<Stop>, options: &SimulateOptions) -> Verdict {
             let more =
                 if names.len() > 1 { format!(" {} integrations stop in all.", names.len()) } else { String::new() };
             let at = stop.at.strftime("%Y-%m-%d %H:%M:%S UTC");
-            format!("{} stops on {at}: {}.{more}", stop.integration, stop.reason)
+            match stop.cause.as_str() {
+                "never-started" => format!("{} never works, from {at} on: {}.{more}", stop.integration, stop.reason),
+                _ => format!("{} stops on {at}: {}.{more}", stop.integration, stop.reason),
+            }
         }
     };
     Verdict { good: stops.is_empty(), text, stops }

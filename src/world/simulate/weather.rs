@@ -28,6 +28,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) enum Blow {
     Crash,
     ForeignCredential,
+    Limits,
     OutageBegins,
     OutageEnds,
 }
@@ -45,7 +46,8 @@ impl Sky {
             Weather::None => None,
             Weather::Rough | Weather::Hostile => Some(plan(options, &number)?),
         };
-        let mut blows = BTreeSet::new();
+        let mut blows: BTreeSet<(Timestamp, Blow)> = BTreeSet::new();
+        blows.extend(options.limits.iter().map(|limits| (limits.since, Blow::Limits)));
         if options.weather == Weather::Hostile {
             let throw = |what: &str, turn: i64, least, most| {
                 between(options.seed, &[what, &number, &turn.to_string()], least, most)
