@@ -626,6 +626,8 @@ pub enum Event {
         #[serde(default)]
         disable_sign_in: bool,
     },
+    /// The application does not list the new one any more, which is about to be delivered or was.
+    Unlisted,
     /// Sign-in of the application is disabled.
     SignInDisabled,
     /// An emergency goes on although the new one could not be proven.

@@ -57,6 +57,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
             | Event::CallAnswered { .. }
             | Event::ProbeRefused { .. }
             | Event::ProbeInconclusive { .. }
+            | Event::Unlisted
             | Event::AttemptStarted { .. }
             | Event::AttemptRefused
             | Event::AttemptUnknown
@@ -164,6 +165,7 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         }
         Event::Delivered { delivery } => delivered(r, delivery),
         Event::SinkDrifted { sink } => drifted(r, sink),
+        Event::Unlisted => unlisted(r, at),
         Event::AllDelivered => {
             r.delivered_at()?;
             step(r, &[State::Verified], State::Delivered)
@@ -298,6 +300,7 @@ fn delivered(r: &mut Rotation, delivery: &Delivery) -> Option<()> {
     }
     r.deliveries.retain(|d| d.sink != delivery.sink);
     r.deliveries.push(delivery.clone());
+    r.probes.absent_since = None;
     Some(())
 }
 
@@ -306,6 +309,18 @@ fn drifted(r: &mut Rotation, sink: &SinkId) -> Option<()> {
     // What a drifted sink's consumer showed before counts for nothing.
     r.confirmations.retain(|c| c.sink.as_ref().is_some_and(|confirmed| confirmed != sink));
     step(r, &[State::Verified, State::Delivered, State::Confirmed], State::Verified)
+}
+
+/// A read may be stale: what two reads, settle apart, do not list is proven again, and given up if it is gone.
+fn unlisted(r: &mut Rotation, at: Timestamp) -> Option<()> {
+    let absent = *r.probes.absent_since.get_or_insert(at);
+    if at.duration_since(absent) <= SETTLE {
+        return step(r, &[r.state], r.state).filter(|()| matches!(r.state, State::Verified | State::Delivered));
+    }
+    r.deliveries.clear();
+    r.confirmations.clear();
+    r.probes = Probes::default();
+    step(r, &[State::Verified, State::Delivered], State::Attached)
 }
 
 fn evidence(r: &mut Rotation, confirmation: &Confirmation) -> Option<()> {

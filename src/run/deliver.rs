@@ -10,6 +10,8 @@ use crate::model::SinkId;
 use crate::ports::PortError;
 use crate::ports::StoreError;
 use crate::rotation::guard::ReadBacks;
+use crate::rotation::numbers::SETTLE;
+use crate::rotation::numbers::SKEW;
 use crate::run::act::Acted;
 use crate::run::engine::Engine;
 use crate::run::explain;
@@ -17,6 +19,7 @@ use crate::run::places;
 use crate::run::seals;
 use crate::run::seals::PackError;
 use crate::run::seals::Packer;
+use crate::run::upload::READ_PAUSE;
 
 impl Engine {
     /// S3/C5: one sink.
@@ -24,6 +27,9 @@ impl Engine {
         let (Some(fresh), Some(sink)) = (&r.fresh, r.spec.sinks.iter().find(|sink| sink.id == *id)) else {
             return Ok(None);
         };
+        if !self.is_proven_lately(r) && !self.is_listed(r, fresh).await? {
+            return self.unlisted(r).await;
+        }
         if let Some(handoff) = sink.handoff() {
             return self.seal_handoff(r, fresh, id, handoff).await;
         }
@@ -57,6 +63,19 @@ impl Engine {
             }
             Err(error) => self.fail(r, places::problem(&error, &sink, &format!("write {id}")), false).await,
         }
+    }
+
+    /// Whether its proof is so young that nothing can have removed it since.
+    fn is_proven_lately(&self, r: &Rotation) -> bool {
+        let proven = r.probes.successes.map(|(_, latest)| latest);
+        proven.is_some_and(|at| self.now().duration_since(at).abs() <= SKEW)
+    }
+
+    /// What is about to be delivered, or was, is gone from the application: somebody removed it, or the journal is an older
+    /// one. Its value must not take the place of one that works.
+    pub(super) async fn unlisted(&self, r: &Rotation) -> Acted {
+        let after = self.commit(r, &Event::Unlisted, self.blank()).await?;
+        Ok((after.state == r.state).then(|| self.now() + SETTLE + READ_PAUSE))
     }
 
     pub(super) fn packer(&self) -> Packer<'_> {

@@ -131,6 +131,7 @@ impl Engine {
                 };
                 self.fail(r, problem, false).await
             }
+            Ok(Probe::NotYet { .. }) if !self.is_listed(r, fresh).await? => self.unlisted(r).await,
             Ok(Probe::NotYet { code, message, .. }) => {
                 let problem = Problem {
                     code: "A021".into(),

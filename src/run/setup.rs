@@ -23,6 +23,7 @@ use crate::ports::Store;
 use crate::ports::StoreError;
 use crate::ports::TokenEndpoint;
 use crate::rotation::Rules;
+use crate::rotation::numbers::SKEW;
 use crate::run::explain;
 
 /// Everything outside, as the engine sees it.
@@ -116,10 +117,12 @@ impl RunError {
     }
 }
 
-/// Graph's own time, carried on by the local clock since its last answer.
+/// Graph's own time, carried on by the local clock since its last answer; not far, because a local clock that jumps
+/// meanwhile would take it along, and the two would agree on an instant that has not come.
 #[derive(Debug, Default)]
 pub struct FarClock {
-    offset: Mutex<Option<SignedDuration>>,
+    /// Graph's time, and the local one beside it.
+    noted: Mutex<Option<(Timestamp, Timestamp)>>,
     local: Mutex<Option<Timestamp>>,
 }
 
@@ -134,15 +137,19 @@ impl FarClock {
     /// Notes what Graph said its time is.
     pub fn note(&self, date: Option<Timestamp>) {
         let local = self.local.lock().ok().and_then(|local| *local);
-        if let (Some(date), Some(local), Ok(mut offset)) = (date, local, self.offset.lock()) {
-            *offset = Some(date.duration_since(local));
+        if let (Some(date), Some(local), Ok(mut noted)) = (date, local, self.noted.lock()) {
+            *noted = Some((date, local));
         }
     }
 
-    /// Graph's time at `now`.
+    /// Graph's time at `now`; `None` when its last answer is further away than the two clocks may be.
     pub(super) fn now(&self, now: Timestamp) -> Option<Timestamp> {
-        let offset = self.offset.lock().ok().and_then(|offset| *offset)?;
-        now.checked_add(offset).ok()
+        let (date, local) = self.noted.lock().ok().and_then(|noted| *noted)?;
+        let passed = now.duration_since(local);
+        if passed.abs() > SKEW {
+            return None;
+        }
+        date.checked_add(passed).ok()
     }
 }
 

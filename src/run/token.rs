@@ -98,6 +98,10 @@ impl Engine {
             StoreError::Failed(why) => RunError::Said(handed_over(&credential, &why)),
             error => error.into(),
         })?;
+        // On record before it is made: one whose answer is lost, or that a crash cuts off, is ours all the same.
+        let mut commit = self.blank();
+        commit.sign_ins.push((credential.key_id.clone(), self.now(), None));
+        self.ports.store.commit(self.fence, commit).await?;
         self.ready().await?;
         let sign_in = match &credential.certificate {
             Some(certificate) => SignIn::Certificate { key: &value, certificate },

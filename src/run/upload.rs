@@ -33,7 +33,7 @@ use crate::run::setup::RunError;
 use crate::secret::Secret;
 
 /// Pause between the two reads that must both show an upload.
-const READ_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const READ_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The uploads that this process began, by rotation and attempt; another life knows nothing of them, and then
 /// the journal's word counts.

@@ -47,3 +47,25 @@ fn an_empty_journal_sweeps_nothing_that_a_lost_one_issued() {
 fn a_late_patch_of_the_last_rotation_does_not_drop_what_is_proven() {
     passes(Scenario { rotations: 2, ..Scenario::of(Kind::Patch) }, "write#2=2 how-long#1=2");
 }
+
+/// The clock jumped a year ahead between a look at Graph and a removal, and took Graph's own time, carried on from that look,
+/// along: both said that the overlap was over. Graph's time is not carried on further than the clocks may differ.
+#[test]
+fn a_jump_in_the_middle_of_a_cycle_ends_no_overlap() {
+    passes(Scenario::of(Kind::Secret), "boundary#12=2 boundary#39=2 between#5=2 how-long#3=7");
+}
+
+/// A restored store left a thousand numbers out, and then an older copy came back by hand: its counter was further behind than
+/// everkey would move it, and the sink refused every number that followed.
+#[test]
+fn a_counter_that_is_far_behind_is_moved() {
+    let scenario = Scenario { replicas: 3, rotations: 2, ..Scenario::of(Kind::Secret) };
+    passes(scenario, "between#2=7 between#11=6");
+}
+
+/// A restored store had a rotation open that was over since: its value, which Entra had no more, was written over the one in
+/// use, in a sink that cannot compare. What is not listed is proven again before it is delivered.
+#[test]
+fn what_is_gone_from_the_application_is_not_delivered_again() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Plain) }, "copy#13=1 between#10=7");
+}

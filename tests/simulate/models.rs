@@ -117,7 +117,7 @@ impl Model {
             if found.bound_reached { ", BOUND REACHED" } else { "" },
         );
         assert!(found.violations.is_empty(), "{}: {}", self.name, found.violations.join("\n\n"));
-        assert_eq!(found.stuck, 0, "{}: {:?}", self.name, found.stuck_says);
+        assert_eq!(found.stuck, 0, "{}: {}", self.name, found.stuck_says.unwrap_or_default());
         assert!(found.states > 20, "{}: nothing was explored: {found:?}", self.name);
         let mut part = Part::new(format!("models-{}", self.name), format!("model: {}", self.words));
         part.count("states", found.states);

@@ -232,15 +232,18 @@ async fn person(engine: &Engine, journal: &Journal, world: &Arc<World>, fence: F
         }
         // Somebody looks with `everkey token --force` whether it works.
         (2, Some(_)) if world.lock().kind == Kind::Report => {
-            let (at, request_id) = {
+            let at = world.lock().now + SignedDuration::from_hours(60);
+            let mut commit = Commit::new(at, PERSON);
+            commit.sign_ins.push((handoff.key_id.clone(), at, None));
+            journal.commit(fence, commit).await?;
+            let request_id = {
                 let mut outside = world.lock();
-                let at = outside.now + SignedDuration::from_hours(60);
                 let request_id = Some(format!("own-{}", outside.number()));
                 outside.uses.insert(handoff.key_id.0.clone(), (at, request_id.clone()));
                 // Meanwhile the consumer stands still for longer than its policy says.
                 outside.use_interval = SignedDuration::from_hours(24 * 60);
                 outside.is_idle = true;
-                (at, request_id)
+                request_id
             };
             let mut commit = Commit::new(at, PERSON);
             commit.sign_ins.push((handoff.key_id.clone(), at, request_id));

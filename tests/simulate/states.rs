@@ -90,6 +90,8 @@ pub struct Exploration<'a> {
     /// The states, and the fewest faults with which each was reached.
     seen: HashMap<u128, usize>,
     expanded: HashSet<(u128, usize)>,
+    /// How each state was reached first.
+    paths: HashMap<u128, Path>,
     /// Where a state goes when nothing goes wrong.
     next: HashMap<u128, u128>,
     /// States in which everything is over: whether all is right then.
@@ -112,6 +114,7 @@ impl<'a> Exploration<'a> {
             begin: begin.clone(),
             seen: HashMap::new(),
             expanded: HashSet::new(),
+            paths: HashMap::new(),
             next: HashMap::new(),
             ends: HashMap::new(),
             calm: HashMap::new(),
@@ -141,6 +144,7 @@ impl<'a> Exploration<'a> {
             return;
         }
         self.seen.insert(node.digest, node.used);
+        self.paths.insert(node.digest, node.path.clone());
         if known.is_none() {
             self.calmed(&node);
         }
@@ -275,6 +279,12 @@ impl<'a> Exploration<'a> {
         if self.found.violations.len() >= 3 {
             return;
         }
+        let (_, story) = self.told(path);
+        self.found.violations.push(format!("{}\n{}", violations.join("\n"), story.join("\n")));
+    }
+
+    /// The way to a state again, with its story.
+    fn told(&self, path: &Path) -> (Begin, Vec<String>) {
         let mut steps = Vec::new();
         let mut at = path;
         while let Some(step) = at {
@@ -290,38 +300,62 @@ impl<'a> Exploration<'a> {
             story.extend(cycled.story);
             state = cycled.after;
         }
-        self.found.violations.push(format!("{}\n{}", violations.join("\n"), story.join("\n")));
+        (state, story)
+    }
+
+    /// The way to a state that does not come right, and what it does then.
+    fn stuck_story(&self, digest: u128) -> String {
+        let (state, mut story) = self.told(&self.paths[&digest]);
+        story.push("the faults are over".to_owned());
+        let mut state = self.stage.calmed(&state);
+        for _ in 0..20 {
+            let cycled = self.stage.cycle(&state, &[], self.rules, true);
+            story.extend(cycled.story);
+            if cycled.is_done {
+                break;
+            }
+            state = cycled.after;
+        }
+        story.join("\n")
     }
 
     /// Which states do not come right.
     fn judge(&mut self) {
         let mut right: HashMap<u128, bool> = HashMap::new();
+        let mut stuck: Option<(usize, u128, String)> = None;
         for digest in self.seen.keys() {
             let mut at = self.calm.get(digest).copied().unwrap_or(*digest);
             let mut way = vec![*digest];
-            let is_right = loop {
+            let wrong = loop {
                 if let Some(known) = right.get(&at) {
-                    break *known;
+                    break (!known).then(|| "as another one".to_owned());
                 }
                 if let Some(end) = self.ends.get(&at) {
-                    if let Some(wrong) = end {
-                        self.found.stuck_says.get_or_insert_with(|| wrong.clone());
-                    }
-                    break end.is_none();
+                    break end.clone();
                 }
                 way.push(at);
                 match self.next.get(&at) {
                     Some(next) if way.len() <= MOST_STEPS => at = *next,
-                    None if self.found.bound_reached => break true,
+                    None if self.found.bound_reached => break None,
+                    // States that count as one may lead in a circle, as two calls do that land one after the other. What
+                    // really happens decides, for this one alone.
                     _ => {
-                        self.found.stuck_says.get_or_insert_with(|| format!("no end in {} cycles", way.len()));
-                        break false;
+                        way.clear();
+                        let (state, _) = self.told(&self.paths[digest]);
+                        break self.stage.settled(&state, self.rules).into_iter().next();
                     }
                 }
             };
-            self.found.stuck += usize::from(!is_right);
             // Of a state that others go on to, only where it leads without a change by the calm is known.
-            right.extend(way.into_iter().skip(1).map(|one| (one, is_right)));
+            right.extend(way.into_iter().skip(1).map(|one| (one, wrong.is_none())));
+            let Some(wrong) = wrong else { continue };
+            self.found.stuck += 1;
+            // The one that was reached with the fewest cycles is the easiest to read.
+            let cycles = std::iter::successors(self.paths[digest].as_ref(), |step| step.before.as_ref()).count();
+            if stuck.as_ref().is_none_or(|(shortest, ..)| cycles < *shortest) {
+                stuck = Some((cycles, *digest, wrong));
+            }
         }
+        self.found.stuck_says = stuck.map(|(_, digest, wrong)| format!("{wrong}\n{}", self.stuck_story(digest)));
     }
 }
