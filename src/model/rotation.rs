@@ -332,6 +332,9 @@ pub struct Rotation {
     pub probes: Probes,
     /// Deliveries so far.
     pub deliveries: Vec<Delivery>,
+    /// Deliveries of values that this rotation itself has replaced: what their sinks show until the next one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<Delivery>,
     /// Evidence so far.
     pub confirmations: Vec<Confirmation>,
     /// What RETIRE_INTENT allows to be removed.
@@ -377,6 +380,7 @@ impl Rotation {
             accepted: None,
             probes: Probes::default(),
             deliveries: Vec::new(),
+            former: Vec::new(),
             confirmations: Vec::new(),
             removals: Vec::new(),
             ambiguous: Vec::new(),

@@ -317,7 +317,7 @@ fn unlisted(r: &mut Rotation, at: Timestamp) -> Option<()> {
     if at.duration_since(absent) <= SETTLE {
         return step(r, &[r.state], r.state).filter(|()| matches!(r.state, State::Verified | State::Delivered));
     }
-    r.deliveries.clear();
+    r.former.append(&mut r.deliveries);
     r.confirmations.clear();
     r.probes = Probes::default();
     step(r, &[State::Verified, State::Delivered], State::Attached)
@@ -361,7 +361,7 @@ fn renewed(r: &mut Rotation) -> Option<()> {
         replaced: true,
         adopted: false,
     });
-    r.deliveries.clear();
+    r.former.append(&mut r.deliveries);
     r.confirmations.clear();
     r.probes = Probes::default();
     r.state = State::Planned;

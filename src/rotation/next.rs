@@ -21,6 +21,7 @@ use super::numbers::PROBE_SPAN;
 use super::numbers::PROBE_SUCCESSES;
 use super::numbers::PROBE_WINDOW;
 use super::numbers::SETTLE;
+use super::numbers::SKEW;
 use super::numbers::emergency_pause;
 use super::tag;
 use crate::model::ConfirmMethod;
@@ -324,8 +325,12 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
         return Next::Wait(Some(now + SETTLE), Waiting::Fuse);
     }
     let closed = || r.attempts.iter().filter(|a| a.outcome == Outcome::Unknown).filter_map(|a| a.closed);
-    let pause = if r.emergency.is_some() { emergency_pause(closed().count()) } else { AMBIGUOUS_PAUSE };
-    if let Some(until) = closed().max().map(|at| at + pause)
+    // Nobody waits an hour while the old one ends.
+    let is_urgent = r.emergency.is_some() || r.old_end().is_some_and(|end| end < now + r.spec.min_life);
+    let pause = if is_urgent { emergency_pause(closed().count()) } else { AMBIGUOUS_PAUSE };
+    // What both clocks take for the future was written down by one that was wrong: it is over.
+    let is_wrong = |at: Timestamp| view.clocks.agree() && at > now + SKEW;
+    if let Some(until) = closed().max().filter(|at| !is_wrong(*at)).map(|at| at + pause)
         && until > now
     {
         return Next::Wait(Some(until.min(now + SETTLE)), Waiting::Settling);

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use crate::model::AppObserved;
 use crate::model::AppRef;
+use crate::model::Delivery;
 use crate::model::Event;
 use crate::model::IntegrationName;
 use crate::model::OwnCredential;
@@ -117,7 +118,12 @@ impl Engine {
         let now = self.now();
         let settled = |own: &OwnCredential| now.duration_since(own.start) > LONG_CURRENT;
         let gone: Vec<&OwnCredential> = orphan::current_gone(&own, rotations, seen).collect();
-        let is_older = gone.iter().any(|own| settled(own)) || self.shows_another(rotations).await.unwrap_or_default();
+        let is_older = gone.iter().any(|own| settled(own))
+            || match self.shows_another(rotations).await {
+                Some(shows_another) => shows_another,
+                // It may show what the journal has forgotten: nothing is swept until it can be read.
+                None => return Ok(true),
+            };
         if is_older {
             for orphan in orphans {
                 let Some(rotation) = self.ports.store.rotation(orphan.rotation).await? else { continue };
@@ -134,9 +140,17 @@ impl Engine {
     async fn shows_another(&self, rotations: &[Rotation]) -> Option<bool> {
         let slots: BTreeSet<_> = rotations.iter().map(|r| &r.spec.slot).collect();
         for slot in slots {
-            let read_back = |r: &&Rotation| r.deliveries.iter().any(|one| matches!(one.proof, Proof::ReadBack(_)));
-            let Some(latest) = rotations.iter().filter(|r| r.spec.slot == *slot).rfind(read_back) else { continue };
-            if self.read_backs(latest).await.ok()?.iter().any(|(_, same)| !same) {
+            let read_back = |one: &Delivery| matches!(one.proof, Proof::ReadBack(_));
+            let delivers = |r: &&Rotation| r.deliveries.iter().chain(&r.former).any(read_back);
+            let Some(latest) = rotations.iter().filter(|r| r.spec.slot == *slot).rfind(delivers) else { continue };
+            let mut latest = latest.clone();
+            // A value that was made anew stands there until the next one is delivered.
+            for former in std::mem::take(&mut latest.former).into_iter().rev() {
+                if latest.deliveries.iter().all(|one| one.sink != former.sink) {
+                    latest.deliveries.push(former);
+                }
+            }
+            if self.read_backs(&latest).await.ok()?.iter().any(|(_, same)| !same) {
                 return Some(true);
             }
         }

@@ -234,7 +234,14 @@ impl Far {
             outside.tell(|| format!("{what}: {late:?}, way {way}"));
             match way {
                 0 => outside.land(late),
-                1 => outside.land(late).and_then(|_| Err(unsure())),
+                1 => {
+                    let landed = outside.land(late);
+                    // A refusal is an answer: its fate is known.
+                    if landed.is_err() {
+                        outside.unsure.pop();
+                    }
+                    landed.and_then(|_| Err(unsure()))
+                }
                 2 => {
                     let at = outside.landing(matches!(late, Late::Patch(_)));
                     outside.fly(at, late);

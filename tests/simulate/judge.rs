@@ -113,6 +113,10 @@ impl Outside {
 
     /// However long nobody confirms anything, there is always one that has not ended.
     fn lapse(&mut self) {
+        // What was lost in the one way that is admitted may have been the last.
+        if self.figures.admitted > 0 {
+            return;
+        }
         let own = self.app.secrets.iter().filter(|entry| !self.foreign.contains(&entry.key_id.0));
         let last = own.map(|entry| entry.end).max();
         if let Some(last) = last.filter(|last| *last <= self.now && *last > self.excused_until) {

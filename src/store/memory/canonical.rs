@@ -60,6 +60,6 @@ fn of_rotation(r: &Rotation) -> impl std::fmt::Debug + '_ {
     let before = |entry: &CertificateEntry| (entry.key_id.clone(), entry.thumbprint.clone(), entry.key.is_some());
     let pre_image: Vec<_> = r.pre_image.iter().map(before).collect();
     let staged = (r.id, r.state, &r.reason, r.planned, r.capped, &r.old, &r.attempts, r.forgotten);
-    let made = (fresh, &r.request, pre_image, r.accepted, &r.probes, &r.deliveries, &r.confirmations);
+    let made = (fresh, &r.request, pre_image, r.accepted, &r.probes, &r.deliveries, &r.former, &r.confirmations);
     (staged, made, &r.removals, &r.ambiguous, &r.failure, &r.emergency, r.finished)
 }
