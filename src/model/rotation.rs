@@ -630,6 +630,8 @@ pub enum Event {
         #[serde(default)]
         disable_sign_in: bool,
     },
+    /// What lies ahead by both clocks was written down by a clock that was wrong: it counts from now.
+    Redated,
     /// The application does not list the new one any more, which is about to be delivered or was.
     Unlisted,
     /// Sign-in of the application is disabled.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::dates;
 use super::emergency;
 use super::numbers::DRAIN;
 use super::numbers::SETTLE;
@@ -58,6 +59,7 @@ pub fn after(rotation: &Rotation, event: &Event, at: Timestamp) -> Result<Rotati
             | Event::ProbeRefused { .. }
             | Event::ProbeInconclusive { .. }
             | Event::Unlisted
+            | Event::Redated
             | Event::AttemptStarted { .. }
             | Event::AttemptRefused
             | Event::AttemptUnknown
@@ -166,6 +168,7 @@ fn apply(r: &mut Rotation, event: &Event, at: Timestamp) -> Option<()> {
         Event::Delivered { delivery } => delivered(r, delivery),
         Event::SinkDrifted { sink } => drifted(r, sink),
         Event::Unlisted => unlisted(r, at),
+        Event::Redated => dates::redated(r, at),
         Event::AllDelivered => {
             r.delivered_at()?;
             step(r, &[State::Verified], State::Delivered)

@@ -4,6 +4,7 @@
 //! secrets, C0 … C8 for certificates). [`fold::after`] says what an event makes of a record and refuses
 //! impossible histories; [`next::next`] says what to do; [`guard::unmet`] is the only gate in front of a removal.
 
+mod dates;
 pub mod emergency;
 pub mod evidence;
 pub mod fold;

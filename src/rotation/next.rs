@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::Mutation;
 use super::Rules;
+use super::dates;
 use super::emergency;
 use super::guard;
 use super::guard::Clocks;
@@ -21,7 +22,6 @@ use super::numbers::PROBE_SPAN;
 use super::numbers::PROBE_SUCCESSES;
 use super::numbers::PROBE_WINDOW;
 use super::numbers::SETTLE;
-use super::numbers::SKEW;
 use super::numbers::emergency_pause;
 use super::tag;
 use crate::model::ConfirmMethod;
@@ -139,6 +139,9 @@ pub fn next(r: &Rotation, view: &View<'_>) -> Next {
     let now = view.clocks.local;
     if r.is_finished() {
         return Next::Finished;
+    }
+    if dates::is_ahead(r, view.clocks) {
+        return Next::Record(Event::Redated);
     }
     let late = view.rules.breaks(Mutation::UnadoptLate);
     let leaving = |old: &&OldCredential| late && !is_removed(r, old);
@@ -328,9 +331,7 @@ fn unknown(r: &Rotation, view: &View<'_>) -> Next {
     // Nobody waits an hour while the old one ends.
     let is_urgent = r.emergency.is_some() || r.old_end().is_some_and(|end| end < now + r.spec.min_life);
     let pause = if is_urgent { emergency_pause(closed().count()) } else { AMBIGUOUS_PAUSE };
-    // What both clocks take for the future was written down by one that was wrong: it is over.
-    let is_wrong = |at: Timestamp| view.clocks.agree() && at > now + SKEW;
-    if let Some(until) = closed().max().filter(|at| !is_wrong(*at)).map(|at| at + pause)
+    if let Some(until) = closed().max().map(|at| at + pause)
         && until > now
     {
         return Next::Wait(Some(until.min(now + SETTLE)), Waiting::Settling);

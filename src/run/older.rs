@@ -25,14 +25,13 @@ use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::provision::entry;
 use crate::run::setup::RunError;
-use crate::store::SKIPPED;
 
 /// Records of the rotations that an application shows and the journal has forgotten.
 const MARKS: &str = "beyond/";
 
 /// More numbers were never given between two backups that anybody would restore, each restore's own ones included; a
 /// greater one is somebody's joke, and only stops the sweep.
-const MOST_SKIPPED: u64 = 10 * SKIPPED as u64;
+const MOST_SKIPPED: u64 = 10_000;
 
 /// A credential that was made longer ago than this is missing from no stale read.
 const LONG_CURRENT: SignedDuration = SignedDuration::from_hours(2);

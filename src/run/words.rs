@@ -70,6 +70,7 @@ pub fn event(after: &Rotation, event: &Event) -> String {
             Proof::Sealed(handoff) => format!("deliver: sealed as hand-off {handoff}"),
         },
         Event::SinkDrifted { sink } => format!("deliver: {sink} no longer shows what was delivered; again"),
+        Event::Redated => "dates of a clock that was ahead count from now".to_owned(),
         Event::Unlisted => format!("deliver: the application does not list the new {word}"),
         Event::AllDelivered => "deliver: complete".to_owned(),
         Event::EvidenceSeen { confirmation } => format!("confirm: {}", confirmation.evidence),

@@ -234,14 +234,8 @@ impl Far {
             outside.tell(|| format!("{what}: {late:?}, way {way}"));
             match way {
                 0 => outside.land(late),
-                1 => {
-                    let landed = outside.land(late);
-                    // A refusal is an answer: its fate is known.
-                    if landed.is_err() {
-                        outside.unsure.pop();
-                    }
-                    landed.and_then(|_| Err(unsure()))
-                }
+                // A refusal is an answer: its fate is known.
+                1 => outside.land(late).inspect_err(|_| drop(outside.unsure.pop())).and_then(|_| Err(unsure())),
                 2 => {
                     let at = outside.landing(matches!(late, Late::Patch(_)));
                     outside.fly(at, late);

@@ -69,3 +69,16 @@ fn a_counter_that_is_far_behind_is_moved() {
 fn what_is_gone_from_the_application_is_not_delivered_again() {
     passes(Scenario { rotations: 2, ..Scenario::of(Kind::Plain) }, "copy#13=1 between#10=7");
 }
+
+/// While its sink cannot be read, what looks like an orphan may be what it shows.
+#[test]
+fn nothing_is_swept_while_a_sink_cannot_be_read() {
+    passes(Scenario::of(Kind::Secret), "copy#3=1 between#4=6 read-back#2=1");
+}
+
+/// A clock a year ahead dated a lost answer: the pause after it was to last a year, when the clock was right again.
+#[test]
+fn a_date_in_the_future_holds_nobody_up() {
+    let scenario = Scenario { replicas: 3, rotations: 2, ..Scenario::of(Kind::Secret) };
+    passes(scenario, "between#1=2 how-long#1=7 write#1=1 between#2=2");
+}

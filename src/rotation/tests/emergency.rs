@@ -335,9 +335,9 @@ fn a_closed_rotation_counts_as_over_and_settles_what_it_left_outside() {
     assert!(saved.fresh.is_some(), "on record: it is no orphan");
     assert_eq!(next(&saved, &view(at(1))), Next::Record(Event::Finished));
     let mut retiring = super::sample::confirmed();
-    retiring = after(&retiring, &Event::RetireIntended { key_ids: vec!["old".into()] }, at(1)).unwrap();
+    retiring = after(&retiring, &Event::RetireIntended { key_ids: vec!["old".into()] }, at(3)).unwrap();
     assert_eq!(
-        next(&closed(&retiring), &view(at(1))),
+        next(&closed(&retiring), &view(at(3))),
         Next::Do(Action::Remove("old".into())),
         "D5: decided is decided"
     );

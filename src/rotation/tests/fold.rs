@@ -104,6 +104,7 @@ fn table() -> Vec<(Event, Vec<(State, State)>)> {
         (Event::Delivered { delivery: delivery("file", at(3)) }, stay(&[Verified])),
         (Event::Delivered { delivery: delivery("no such sink", at(3)) }, Vec::new()),
         (Event::SinkDrifted { sink: "file".into() }, to(&[Verified, Delivered, Confirmed], Verified)),
+        (Event::Redated, anywhere.clone()),
         (Event::Unlisted, stay(&[Verified, Delivered])),
         (Event::AllDelivered, to(&[Verified], Delivered)),
         (Event::EvidenceSeen { confirmation: confirmation("file", None, at(3)) }, stay(&[Verified, Delivered])),

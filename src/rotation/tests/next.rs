@@ -211,9 +211,26 @@ fn a_failed_step_waits_for_its_pause_but_never_beyond_the_end_of_what_people_use
     let retry_at = at(24 * 30 + 5);
     let failure = Failure { problem, since: at(3), count: 9, retry_at, blocked: false };
     let staged = Rotation { failure: Some(failure.clone()), ..planned() };
-    assert_eq!(next(&staged, &view(at(4))), Next::Wait(Some(retry_at), Waiting::Backoff));
+    assert_eq!(next(&staged, &view(at(24 * 30 - 1))), Next::Wait(Some(retry_at), Waiting::Backoff));
     let waiting = Rotation { failure: Some(failure), ..carried() };
-    assert_eq!(next(&waiting, &view(at(4))), Next::Wait(Some(at(24 * 30)), Waiting::Backoff));
+    assert_eq!(next(&waiting, &view(at(24 * 30 - 1))), Next::Wait(Some(at(24 * 30)), Waiting::Backoff));
+}
+
+/// A clock that stood a year ahead: when both agree again, what it dated counts from now, and not before.
+#[test]
+fn dates_of_a_clock_that_was_ahead_count_from_now() {
+    let year = 24 * 365;
+    let mut r = confirmed();
+    r.confirmations[0].at = at(year);
+    r.attempts[0].closed = Some(at(year));
+    assert_eq!(next(&r, &view(at(3))), Next::Record(Event::Redated));
+    let redated = crate::rotation::fold::after(&r, &Event::Redated, at(3)).unwrap();
+    assert_eq!((redated.confirmed_at(), redated.attempts[0].closed), (Some(at(3)), Some(at(3))));
+    assert_eq!(redated.delivered_at(), r.delivered_at(), "what lies in the past stays");
+    let end = at(171);
+    assert_eq!(next(&redated, &view(at(3))), Next::Wait(Some(end + SignedDuration::from_secs(1)), Waiting::Overlap));
+    let alone = View { clocks: Clocks { local: at(3), far: Some(at(year)) }, ..view(at(3)) };
+    assert_ne!(next(&r, &alone), Next::Record(Event::Redated), "the other clock may be the right one");
 }
 
 #[test]
