@@ -23,7 +23,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_configuration_and_a_key_that_every_command_accepts() {
-    let world = World::without_emulator();
+    let world = World::on_disk();
     let line: Vec<&str> =
         ["-C", "new/everkey.toml", "init", "--store", "new/everkey.db"].into_iter().chain(IDS).collect();
     let ran = init(&world, &line).exits(0);

@@ -348,7 +348,7 @@ fn an_empty_store_where_another_everkey_works_is_refused() {
 /// A real tenant (no `emulator = true`) and a store on tmpfs.
 #[test]
 fn an_empty_store_on_a_file_system_that_does_not_last_is_refused() {
-    let mut world = World::without_emulator();
+    let mut world = World::on_disk();
     world.start(None);
     world.keep_policies(&["roger365-replicator"]);
     world.replace(&world.config(), "emulator = true\n", "");

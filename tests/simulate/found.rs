@@ -5,6 +5,7 @@ use everkey::rotation::Rules;
 use crate::chooser::Chooser;
 use crate::chooser::read;
 use crate::kinds::Kind;
+use crate::schedule::Run;
 use crate::schedule::Scenario;
 use crate::schedule::Stage;
 
@@ -81,4 +82,16 @@ fn nothing_is_swept_while_a_sink_cannot_be_read() {
 fn a_date_in_the_future_holds_nobody_up() {
     let scenario = Scenario { replicas: 3, rotations: 2, ..Scenario::of(Kind::Secret) };
     passes(scenario, "between#1=2 how-long#1=7 write#1=1 between#2=2");
+}
+
+/// A sign-in by `everkey token` whose answer is lost was nowhere on record: the report could take it for the consumer's.
+#[test]
+fn a_sign_in_is_on_record_before_it_is_made() {
+    let stage = Stage::new(Scenario::of(Kind::Secret));
+    let recorded = |trace: &str| {
+        let run = Run::new(stage.scenario(), stage.begin(), Chooser::trace(&read(trace)), Rules::default());
+        stage.block_on(crate::process::token(&run.setting, &run.name()))
+    };
+    assert_eq!(recorded(""), (true, 2), "intended, and answered");
+    assert_eq!(recorded("probe#1=1"), (false, 1), "intended alone");
 }

@@ -138,6 +138,20 @@ fn start(setting: &Setting, index: usize) -> Alive {
     (engine.concerning(policies), journal)
 }
 
+/// `everkey token`: a sign-in with the current credential. Whether it was answered, and how many
+/// more own sign-ins are on record then.
+pub async fn token(setting: &Setting, integration: &IntegrationName) -> (bool, usize) {
+    let (mut engine, journal) = start(setting, 0);
+    let now = setting.world.lock().now;
+    let fence = journal.acquire("everkey token", now).await.unwrap();
+    engine.hold(fence);
+    let own = journal.credentials(Some(integration)).await.unwrap();
+    let key_id = &own.last().unwrap().key_id;
+    let before = journal.sign_ins(key_id).await.unwrap().len();
+    let said = engine.describe(integration, None, false).await;
+    (said.is_ok(), journal.sign_ins(key_id).await.unwrap().len() - before)
+}
+
 /// Takes the store, does what is due, lets the person act, and gives the store back.
 async fn cycle(setting: Setting, index: usize, alive: Alive, asked: Vec<IntegrationName>) -> (Alive, Ended) {
     let (mut engine, journal) = alive;

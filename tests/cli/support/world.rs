@@ -68,7 +68,15 @@ impl World {
 
     /// Only the files, for what happens before or without an emulator.
     pub fn without_emulator() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::files_in(tempfile::tempdir().unwrap())
+    }
+
+    /// The same where files outlast the machine's power, which a test run's own temporary directory may not offer.
+    pub fn on_disk() -> Self {
+        Self::files_in(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
+    fn files_in(dir: TempDir) -> Self {
         let policies = dir.path().join("policies");
         std::fs::create_dir(&policies).unwrap();
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap() {
