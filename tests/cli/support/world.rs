@@ -73,7 +73,8 @@ impl World {
 
     /// The same where files outlast the machine's power, which a test run's own temporary directory may not offer.
     pub fn on_disk() -> Self {
-        Self::files_in(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+        let target = std::fs::canonicalize(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self::files_in(tempfile::tempdir_in(target).unwrap())
     }
 
     fn files_in(dir: TempDir) -> Self {
