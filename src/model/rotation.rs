@@ -632,7 +632,7 @@ pub enum Event {
     },
     /// What lies ahead by both clocks was written down by a clock that was wrong: it counts from now.
     Redated,
-    /// The application does not list the new one any more, which is about to be delivered or was.
+    /// The new one, which is about to be delivered or was, has ended, or the application does not list it any more.
     Unlisted,
     /// Sign-in of the application is disabled.
     SignInDisabled,

@@ -27,7 +27,15 @@ impl Engine {
         let (Some(fresh), Some(sink)) = (&r.fresh, r.spec.sinks.iter().find(|sink| sink.id == *id)) else {
             return Ok(None);
         };
-        if !self.is_proven_lately(r) && !self.is_listed(r, fresh).await? {
+        // What has ended is no use to anybody, and written late it would stand over what works.
+        let clocks = self.clocks();
+        if clocks.far.is_none() && clocks.local >= fresh.end {
+            // Graph's own time decides, with its next answer.
+            return Ok(Some(self.now() + READ_PAUSE));
+        }
+        if clocks.both_past(fresh.end, self.options.rules)
+            || (!self.is_proven_lately(r) && !self.is_listed(r, fresh).await?)
+        {
             return self.unlisted(r).await;
         }
         if let Some(handoff) = sink.handoff() {

@@ -71,7 +71,7 @@ pub fn event(after: &Rotation, event: &Event) -> String {
         },
         Event::SinkDrifted { sink } => format!("deliver: {sink} no longer shows what was delivered; again"),
         Event::Redated => "dates of a clock that was ahead count from now".to_owned(),
-        Event::Unlisted => format!("deliver: the application does not list the new {word}"),
+        Event::Unlisted => format!("deliver: the new {word} has ended, or the application does not list it"),
         Event::AllDelivered => "deliver: complete".to_owned(),
         Event::EvidenceSeen { confirmation } => format!("confirm: {}", confirmation.evidence),
         Event::Confirmed => "confirm: complete".to_owned(),

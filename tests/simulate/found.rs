@@ -84,6 +84,14 @@ fn a_date_in_the_future_holds_nobody_up() {
     passes(scenario, "between#1=2 how-long#1=7 write#1=1 between#2=2");
 }
 
+/// Nobody was there for a year; then a value that had ended was written to a sink that cannot compare, late, over its successor.
+#[test]
+fn what_has_ended_is_not_delivered() {
+    let scenario = Scenario { replicas: 3, rotations: 2, ..Scenario::of(Kind::Plain) };
+    let trace = "boundary#22=1 sink#1=4 boundary#38=2 between#6=1 how-long#2=3 sink#2=2 how-long#3=4";
+    passes(scenario, trace);
+}
+
 /// A sign-in by `everkey token` whose answer is lost was nowhere on record: the report could take it for the consumer's.
 #[test]
 fn a_sign_in_is_on_record_before_it_is_made() {
