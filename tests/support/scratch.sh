@@ -1,6 +1,6 @@
-# Sourced by tests/run and tests/campaign: temporary files go to memory where the machine has it. The tests make
-# thousands of small stores and write each of them through to the disk; that this is done is watched by tests of their
-# own, at the calls themselves. A TMPDIR that the caller set stays.
+# Sourced by tests/campaign: temporary files go to memory where the machine has it. The campaign makes thousands of small
+# stores and writes each of them through to the disk; that this is done is watched by tests of their own, at the calls
+# themselves. A TMPDIR that the caller set stays. `tests/run` waits for other things, and keeps the disk.
 scratch=
 if [ -z "${TMPDIR:-}" ] && [ "$(stat -f -c %T /dev/shm 2>/dev/null)" = tmpfs ] && [ -w /dev/shm ]; then
     room=$(df --output=avail -k /dev/shm | tail -1)
