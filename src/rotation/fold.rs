@@ -317,13 +317,14 @@ fn drifted(r: &mut Rotation, sink: &SinkId) -> Option<()> {
 /// A read may be stale: what two reads, settle apart, do not list is proven again, and given up if it is gone.
 fn unlisted(r: &mut Rotation, at: Timestamp) -> Option<()> {
     let absent = *r.probes.absent_since.get_or_insert(at);
-    if at.duration_since(absent) <= SETTLE {
-        return step(r, &[r.state], r.state).filter(|()| matches!(r.state, State::Verified | State::Delivered));
+    let mut to = r.state;
+    if at.duration_since(absent) > SETTLE {
+        to = State::Attached;
+        r.former.append(&mut r.deliveries);
+        r.confirmations.clear();
+        r.probes = Probes::default();
     }
-    r.former.append(&mut r.deliveries);
-    r.confirmations.clear();
-    r.probes = Probes::default();
-    step(r, &[State::Verified, State::Delivered], State::Attached)
+    step(r, &[State::Verified, State::Delivered], to)
 }
 
 fn evidence(r: &mut Rotation, confirmation: &Confirmation) -> Option<()> {

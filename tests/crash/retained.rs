@@ -3,11 +3,8 @@
 use everkey::clock::Clock as _;
 use everkey::model::KeyId;
 use everkey::model::State;
-use everkey::ports::Commit;
-use everkey::ports::Mark;
 use everkey::rotation::Rules;
 use jiff::SignedDuration;
-use serde_json::json;
 
 use crate::adopted::adopt;
 use crate::adopted::listed;
@@ -16,6 +13,7 @@ use crate::campaign::issued;
 use crate::campaign_ledger::Part;
 use crate::caps::left;
 use crate::caps::littered;
+use crate::drilled;
 use crate::faults::settle;
 use crate::foreign;
 use crate::kinds::Kind;
@@ -83,13 +81,7 @@ async fn litter_that_is_retained_stays_until_it_is_not() {
     let mut world = issued(&lab, Kind::Secret).await;
     let orphans = littered(&world, 1).await;
     let started = world.clock.now();
-    let process = Process::start(&world, None, Rules::default()).await;
-    let tag = format!("[ekd1 {}.0123456789]", process.store.instance());
-    let body = json!({"integration": world.name(), "app": world.app(), "tag": tag, "started": started});
-    let mut commit = Commit::new(started, "everkey");
-    commit.marks.push(Mark { name: format!("drill/{tag}"), body: Some(body.to_string()) });
-    process.store.commit(process.fence, commit).await.unwrap();
-    drop(process);
+    let tag = drilled::intended(&world, started).await;
     let all = [made_by_hand(&world, &tag).0, orphans[0].clone()];
     world.policies[0].credentials[0].retain = all.to_vec();
     for _ in 0..3 {
