@@ -71,10 +71,10 @@ impl World {
         Self::files_in(tempfile::tempdir().unwrap())
     }
 
-    /// The same where files outlast the machine's power, which a test run's own temporary directory may not offer.
+    /// The same where files outlast the machine's power (FHS: `/var/tmp`), which the usual temporary directory may not
+    /// offer, and outside every git work tree, which the build's directory does not offer.
     pub fn on_disk() -> Self {
-        let target = std::fs::canonicalize(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Self::files_in(tempfile::tempdir_in(target).unwrap())
+        Self::files_in(tempfile::tempdir_in("/var/tmp").unwrap())
     }
 
     fn files_in(dir: TempDir) -> Self {
