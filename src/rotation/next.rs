@@ -24,6 +24,7 @@ use super::numbers::PROBE_WINDOW;
 use super::numbers::SETTLE;
 use super::numbers::emergency_pause;
 use super::tag;
+use super::union;
 use crate::model::ConfirmMethod;
 use crate::model::Confirmation;
 use crate::model::CredentialKind;
@@ -68,6 +69,8 @@ pub enum Action {
     AddPassword,
     /// Ask the sign-in report (method `sign-in-report`).
     AskReport,
+    /// Look whether a PATCH that was late dropped what the upload had settled (C4), put it back, and prove then.
+    CheckDropped,
     /// Look whether the upload arrived (C3), and send it when it did not.
     CheckUpload,
     /// Disable sign-in of the application, at the end of an emergency.
@@ -413,7 +416,10 @@ fn attached(r: &Rotation, view: &View<'_>) -> Next {
         }
         return probe_at(probes.last_try.unwrap_or(now) + PROBE_BLOCKED_RETRY, now);
     }
-    let Some(first_try) = probes.first_try else { return Next::Do(Action::Probe) };
+    let Some(first_try) = probes.first_try else {
+        let late = union::may_have_dropped(r, view.patch_in_flight);
+        return Next::Do(if late { Action::CheckDropped } else { Action::Probe });
+    };
     let last_try = probes.last_try.unwrap_or(first_try);
     let absent = probes.absent_since.is_some_and(|since| last_try.duration_since(since) > SETTLE);
     if last_try.duration_since(first_try) >= PROBE_WINDOW || absent {

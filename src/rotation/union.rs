@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::Mutation;
 use super::Rules;
+use super::numbers::DRAIN;
 use crate::model::CertificateEntry;
 use crate::model::OwnCredential;
 use crate::model::Rotation;
@@ -14,7 +17,7 @@ use crate::model::Thumbprint;
 /// Latest read ∪ `live` own ∪ what the pre-image shows of others ∪ {`new`} \ {`gone`}.
 ///
 /// - `live`: every own certificate of the application that somebody may still use;
-/// - the pre-image counts only while the upload is being settled: later, somebody may have removed theirs on purpose.
+/// - the pre-image counts only until the first proof: later, somebody may have removed theirs on purpose.
 pub fn body(
     r: &Rotation,
     read: &[CertificateEntry],
@@ -35,7 +38,9 @@ pub fn body(
                 body.extend(own_entry(own));
             }
         }
-        let repairs = r.state == State::UploadIntent && !rules.breaks(Mutation::NoPreImageRepair);
+        let is_unproven = r.state == State::Attached && r.probes.first_try.is_none();
+        let repairs = r.state == State::UploadIntent || is_unproven;
+        let repairs = repairs && !rules.breaks(Mutation::NoPreImageRepair);
         let pre_image = if repairs { r.pre_image.as_slice() } else { &[] };
         for entry in pre_image {
             let intended = r.removals.iter().any(|removal| removal.key_id == entry.key_id)
@@ -53,6 +58,12 @@ pub fn body(
     let mut seen = BTreeSet::new();
     body.retain(|entry| seen.insert(entry.key_id.clone()));
     body
+}
+
+/// Whether a PATCH sent at `sent`, whose fate nobody knows, may have dropped something of the pre-image of `r`.
+pub fn may_have_dropped(r: &Rotation, sent: Option<Timestamp>) -> bool {
+    let began = r.attempt().filter(|_| !r.pre_image.is_empty()).map(|attempt| attempt.started);
+    sent.zip(began).is_some_and(|(sent, began)| sent + DRAIN > began)
 }
 
 /// Identity of a certificate is its thumbprint.

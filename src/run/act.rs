@@ -26,6 +26,7 @@ impl Engine {
         match action {
             Action::AddPassword => self.add_password(r).await,
             Action::AskReport => self.ask_report(r).await,
+            Action::CheckDropped => self.check_dropped(r).await,
             Action::CheckUpload => self.check_upload(r).await,
             Action::Deliver(sink) => self.deliver(r, sink).await,
             Action::DisableSignIn => self.disable_sign_in(r).await,

@@ -11,6 +11,7 @@ pub mod caps;
 pub mod codes;
 mod deliver;
 pub mod drill;
+mod dropped;
 pub mod emergencies;
 pub mod emergency;
 pub mod engine;

@@ -23,7 +23,6 @@ use crate::rotation::numbers::SETTLE;
 use crate::rotation::tag;
 use crate::rotation::union;
 use crate::rotation::union::is_same;
-use crate::rotation::union::same_entry;
 use crate::run::act::Acted;
 use crate::run::act::own_credential;
 use crate::run::engine::Engine;
@@ -72,13 +71,17 @@ impl Engine {
     /// C3: the pre-image is recorded before anything is sent.
     pub(super) async fn upload(&self, r: &Rotation) -> Acted {
         self.ready().await?;
-        let before = match self.ports.directory.key_credentials(&r.app.object_id).await {
+        let mut before = match self.ports.directory.key_credentials(&r.app.object_id).await {
             Ok(read) => {
                 self.far.note(read.date);
                 read.value
             }
             Err(error) => return self.fail(r, explain::problem(&error, "read the certificates"), false).await,
         };
+        // An earlier attempt saw it, and a PATCH of ours was late.
+        if union::may_have_dropped(r, self.patch_in_flight(r).await?) {
+            before.extend(self.lost(r, &before).await?);
+        }
         if self.options.rules.breaks(Mutation::DeliverBeforeUpload)
             && let Some(fresh) = &r.fresh
         {
@@ -184,48 +187,12 @@ impl Engine {
     }
 
     /// An upload that was taken is sent once more: from here on, something may be in flight again.
-    async fn intend_again(&self, r: &Rotation) -> Result<Rotation, RunError> {
+    pub(super) async fn intend_again(&self, r: &Rotation) -> Result<Rotation, RunError> {
         if r.accepted.is_none() {
             return Ok(r.clone());
         }
         let event = Event::UploadIntended { pre_image: r.pre_image.clone() };
         self.commit(r, &event, self.blank()).await
-    }
-
-    /// A foreign entry that the pre-image shows and the read does not: put back, and said.
-    async fn repair(&self, r: &Rotation, read: &[CertificateEntry]) -> Acted {
-        // What we made ourselves is no foreign loss, whatever became of it: the sweep may just have removed it.
-        let own = self.ports.store.credentials(None).await?;
-        let lost: Vec<&CertificateEntry> = r
-            .pre_image
-            .iter()
-            .filter(|entry| !read.iter().any(|listed| same_entry(listed, entry)))
-            .filter(|entry| {
-                !own.iter().any(|own| own.key_id == entry.key_id || is_same(entry, own.thumbprint.as_ref()))
-            })
-            .filter(|entry| !r.removals.iter().any(|removal| removal.key_id == entry.key_id))
-            .collect();
-        if lost.is_empty() || self.options.rules.breaks(Mutation::NoPreImageRepair) {
-            return Ok(None);
-        }
-        let names: Vec<String> = lost.iter().map(|entry| entry.key_id.to_string()).collect();
-        self.note(&r.integration, "foreign", &format!("missing after our upload, put back: {}", names.join(", ")))
-            .await?;
-        let r = &self.intend_again(r).await?;
-        match self.patch(r, read, None, None).await? {
-            Ok(()) => {
-                self.commit(r, &Event::UploadAccepted, self.blank()).await?;
-                Ok(Some(self.now() + READ_PAUSE))
-            }
-            Err(error) => {
-                let r = if matches!(error, PortError::Unsure { .. }) {
-                    self.commit(r, &Event::CallAmbiguous { call: AmbiguousCall::Patch }, self.blank()).await?
-                } else {
-                    r.clone()
-                };
-                self.fail(&r, explain::problem(&error, "put a certificate back"), false).await
-            }
-        }
     }
 
     /// C7: removeKey by proof of the new one, else PATCH without the old one.

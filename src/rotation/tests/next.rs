@@ -151,6 +151,17 @@ fn nothing_is_delivered_while_a_patch_may_still_land() {
     assert_eq!(next(&r, &view(at(1))), Next::Do(Action::Deliver("file".into())));
 }
 
+#[test]
+fn before_the_proof_it_is_looked_whether_a_late_patch_dropped_anything() {
+    let seen = Rotation { pre_image: vec![certificate("theirs", "T1")], ..attached() };
+    let began = seen.attempt().unwrap().started;
+    let late = |sent| View { patch_in_flight: Some(sent), ..view(at(1)) };
+    assert_eq!(next(&seen, &late(began - mins(14))), Next::Do(Action::CheckDropped));
+    assert_eq!(next(&seen, &late(began - mins(15))), Next::Do(Action::Probe), "it had landed before the pre-image");
+    assert_eq!(next(&seen, &view(at(1))), Next::Do(Action::Probe), "nothing was in flight");
+    assert_eq!(next(&attached(), &late(began - mins(14))), Next::Do(Action::Probe), "nobody else was there");
+}
+
 /// Delivered to a person, who says nothing.
 fn carried() -> Rotation {
     let mut r = delivered();
