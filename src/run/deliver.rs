@@ -20,6 +20,7 @@ use crate::run::seals;
 use crate::run::seals::PackError;
 use crate::run::seals::Packer;
 use crate::run::upload::READ_PAUSE;
+use crate::secret::Fingerprint;
 
 impl Engine {
     /// S3/C5: one sink.
@@ -130,9 +131,16 @@ impl Engine {
 
     /// Every machine's sink, read back now.
     pub(super) async fn read_backs(&self, r: &Rotation) -> Result<ReadBacks, Problem> {
+        let shown = self.shown(r).await?;
+        let is_same = |one: &Shown| shows_delivered(one.shows.as_ref(), &one.delivery);
+        Ok(shown.iter().map(|one| (one.delivery.sink.clone(), is_same(one))).collect())
+    }
+
+    /// What every machine's sink shows now, beside what was delivered to it.
+    pub(super) async fn shown(&self, r: &Rotation) -> Result<Vec<Shown>, Problem> {
         let mut read = Vec::new();
         for delivery in &r.deliveries {
-            let (Proof::ReadBack(expected), Some(sink)) =
+            let (Proof::ReadBack(_), Some(sink)) =
                 (&delivery.proof, r.spec.sinks.iter().find(|sink| sink.id == delivery.sink))
             else {
                 continue;
@@ -143,8 +151,19 @@ impl Engine {
                 Err(error) => Err(error),
             };
             let shows = shows.map_err(|error| places::problem(&error, &sink, &format!("read {} back", sink.id)))?;
-            read.push((sink.id.clone(), shows.as_ref() == Some(expected)));
+            read.push(Shown { delivery: delivery.clone(), shows });
         }
         Ok(read)
     }
+}
+
+/// A delivery, and what its sink shows now.
+pub(super) struct Shown {
+    pub delivery: Delivery,
+    pub shows: Option<Fingerprint>,
+}
+
+/// Whether a sink that shows `shows` shows what `delivery` put there.
+pub(super) fn shows_delivered(shows: Option<&Fingerprint>, delivery: &Delivery) -> bool {
+    matches!(&delivery.proof, Proof::ReadBack(delivered) if shows == Some(delivered))
 }

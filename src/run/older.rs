@@ -21,6 +21,7 @@ use crate::rotation::Mutation;
 use crate::rotation::orphan;
 use crate::rotation::orphan::Beyond;
 use crate::rotation::orphan::Orphan;
+use crate::run::deliver::shows_delivered;
 use crate::run::engine::Engine;
 use crate::run::explain;
 use crate::run::provision::entry;
@@ -118,8 +119,15 @@ impl Engine {
         let settled = |own: &OwnCredential| now.duration_since(own.start) > LONG_CURRENT;
         let gone: Vec<&OwnCredential> = orphan::current_gone(&own, rotations, seen).collect();
         let is_older = gone.iter().any(|own| settled(own))
-            || match self.shows_another(rotations).await {
-                Some(shows_another) => shows_another,
+            || match self.shown_last(rotations).await {
+                Some(Last::Delivered) => false,
+                Some(Last::Unknown) => true,
+                // A write that was late, or a person who put it back: it is delivered again, and looked at then. An older
+                // journal has delivered nothing since the attempt.
+                Some(Last::Former) if orphans.iter().all(|orphan| is_delivered_since(rotations, orphan)) => {
+                    return Ok(true);
+                }
+                Some(Last::Former) => true,
                 // It may show what the journal has forgotten: nothing is swept until it can be read.
                 None => return Ok(true),
             };
@@ -135,8 +143,10 @@ impl Engine {
         Ok(is_older)
     }
 
-    /// Whether a sink shows something else than was delivered to it last; `None` when one cannot be read.
-    async fn shows_another(&self, rotations: &[Rotation]) -> Option<bool> {
+    /// What the sinks show, the strangest of it; `None` when one cannot be read.
+    async fn shown_last(&self, rotations: &[Rotation]) -> Option<Last> {
+        let mut last = Last::Delivered;
+        let all = || rotations.iter().flat_map(|r| r.deliveries.iter().chain(&r.former));
         let slots: BTreeSet<_> = rotations.iter().map(|r| &r.spec.slot).collect();
         for slot in slots {
             let read_back = |one: &Delivery| matches!(one.proof, Proof::ReadBack(_));
@@ -149,10 +159,35 @@ impl Engine {
                     latest.deliveries.push(former);
                 }
             }
-            if self.read_backs(&latest).await.ok()?.iter().any(|(_, same)| !same) {
-                return Some(true);
+            for one in self.shown(&latest).await.ok()? {
+                let shows = one.shows.as_ref();
+                let is_former = || all().any(|it| it.sink == one.delivery.sink && shows_delivered(shows, it));
+                last = last.max(match shows_delivered(shows, &one.delivery) {
+                    true => Last::Delivered,
+                    false if is_former() => Last::Former,
+                    false => Last::Unknown,
+                });
             }
         }
-        Some(false)
+        Some(last)
     }
+}
+
+/// Whether the journal has delivered something since it started the attempt that made `orphan`.
+fn is_delivered_since(rotations: &[Rotation], orphan: &Orphan) -> bool {
+    let Some(rotation) = rotations.iter().find(|r| r.id == orphan.rotation) else { return false };
+    let Some(attempt) = rotation.attempts.iter().find(|one| one.number == orphan.attempt) else { return false };
+    let of_slot = rotations.iter().filter(|r| r.spec.slot == rotation.spec.slot);
+    of_slot.flat_map(|r| &r.deliveries).any(|delivery| delivery.at > attempt.started)
+}
+
+/// What a sink shows, of what the journal knows.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Last {
+    /// What was delivered to it last.
+    Delivered,
+    /// What was delivered to it before that.
+    Former,
+    /// What the journal never delivered.
+    Unknown,
 }
