@@ -79,13 +79,10 @@ impl Outside {
                     start,
                     end,
                 };
-                if let Some(name) = &entry.display_name {
-                    self.made(name, &key_id);
-                }
+                let name = entry.display_name.as_deref().unwrap_or_default();
+                self.made(name, &key_id);
+                self.landed(name, &key_id);
                 self.app.secrets.push(entry);
-                if let Some(open) = self.unsure.iter_mut().find(|(_, made)| made.is_none()) {
-                    open.1 = Some((self.now, key_id.clone()));
-                }
                 self.known(value, key_id.clone(), false, start, end);
                 Ok(Some(key_id))
             }
@@ -208,7 +205,9 @@ impl Outside {
             });
         } else {
             // Somebody copies a name as they find it: it proves nothing.
-            let name = if number.is_multiple_of(2) { "made by hand" } else { "copied [ek1 q7m2xa.1.9]" };
+            let is_forged = !number.is_multiple_of(2);
+            let name = if is_forged { "copied [ek1 q7m2xa.1.9]" } else { "made by hand" };
+            self.forged.extend(is_forged.then_some((1, 9)));
             let name = Some(name.to_owned());
             self.app.secrets.push(SecretEntry { key_id: KeyId(key_id), display_name: name, hint: None, start, end });
         }
@@ -227,9 +226,10 @@ impl Far {
                 _ => {}
             }
             let way = outside.chooser.fault(Point::Write, 8);
-            if matches!(late, Late::AddPassword { .. }) && (1..=3).contains(&way) {
-                let now = outside.now;
-                outside.unsure.push((now, None));
+            if let Late::AddPassword { name, .. } = &late
+                && (1..=3).contains(&way)
+            {
+                outside.unanswered(name);
             }
             outside.tell(|| format!("{what}: {late:?}, way {way}"));
             match way {

@@ -49,6 +49,18 @@ fn a_late_patch_of_the_last_rotation_does_not_drop_what_is_proven() {
     passes(Scenario { rotations: 2, ..Scenario::of(Kind::Patch) }, "write#2=2 how-long#1=2");
 }
 
+/// Somebody added a certificate, everkey saw it before its next upload, and only then a PATCH from before landed: it is put
+/// back when the PATCH can land no more, and not forgotten with the next attempt's pre-image.
+#[test]
+fn what_a_late_patch_dropped_of_others_is_put_back() {
+    for at in 60..75 {
+        passes(
+            Scenario { rotations: 2, ..Scenario::of(Kind::Patch) },
+            &format!("write#2=2 how-long#1=2 foreign#{at}=1"),
+        );
+    }
+}
+
 /// The clock jumped a year ahead between a look at Graph and a removal, and took Graph's own time, carried on from that look,
 /// along: both said that the overlap was over. Graph's time is not carried on further than the clocks may differ.
 #[test]
@@ -90,6 +102,14 @@ fn what_has_ended_is_not_delivered() {
     let scenario = Scenario { replicas: 3, rotations: 2, ..Scenario::of(Kind::Plain) };
     let trace = "boundary#22=1 sink#1=4 boundary#38=2 between#6=1 how-long#2=3 sink#2=2 how-long#3=4";
     passes(scenario, trace);
+}
+
+/// A late write put a former value of the journal's own over the present one, and an orphan was in sight: that is no sign of
+/// an older journal, and the orphan leaves when the sink shows the present value again.
+#[test]
+fn a_late_write_does_not_look_like_an_older_journal() {
+    let scenario = Scenario { rotations: 2, issued: false, ..Scenario::of(Kind::Plain) };
+    passes(scenario, "write#1=2 how-long#1=3 sink#1=2 how-long#2=3");
 }
 
 /// A sign-in by `everkey token` whose answer is lost was nowhere on record: the report could take it for the consumer's.

@@ -8,6 +8,7 @@ use everkey::ports::Commit;
 use jiff::SignedDuration;
 
 use crate::world::Outside;
+use crate::world::Unsure;
 
 /// Below this a rotation goes on as urgent, without a promise.
 const MIN_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -179,13 +180,13 @@ impl Outside {
     /// Capped audiences: an attempt whose fate is not known takes a slot until two reads after Z say that it does not.
     fn adding_capped(&mut self) {
         let z = jiff::SignedDuration::from_mins(15);
-        let still = |(sent, made): &&(jiff::Timestamp, Option<(jiff::Timestamp, String)>)| match made {
+        let still = |one: &&Unsure| match &one.landed {
             // What lands later than Z is no concern of the rule.
             Some((landed, id)) => {
                 let there = self.app.secrets.iter().any(|entry| entry.key_id.0 == *id);
-                there && !self.adopted.contains(id) && landed.duration_since(*sent) < z
+                there && !self.adopted.contains(id) && landed.duration_since(one.sent) < z
             }
-            None => self.now.duration_since(*sent) < z,
+            None => self.now.duration_since(one.sent) < z,
         };
         let open = self.unsure.iter().find(still).cloned();
         let by_clock = self.offsets.iter().all(|offset| offset.is_zero());

@@ -122,7 +122,7 @@ impl Copy {
             asking: asking.map(|(r, attempt)| (r.id.0, attempt.number)).collect(),
             is_readable: !outside.places.is_empty() && rotations.iter().any(delivered),
             open: rotations.iter().filter(|r| !r.is_finished()).map(|r| r.id.0).collect(),
-            unsure: outside.unsure.iter().map(|(sent, _)| *sent).collect(),
+            unsure: outside.unsure.iter().map(|one| one.sent).collect(),
         }
     }
 }
@@ -171,7 +171,7 @@ impl Outside {
             Late::AddPassword { name, .. } => Some(name.clone()),
             _ => None,
         }));
-        self.unsure.retain(|(sent, _)| copy.unsure.contains(sent));
+        self.unsure.retain(|one| copy.unsure.contains(&one.sent));
         Knows {
             saved: self.saved,
             statuses: self.statuses,
@@ -191,11 +191,14 @@ impl Outside {
         }
     }
 
-    /// The journal leaves the attempts of a rotation alone: only one that is an earlier one may.
+    /// The journal leaves the attempts of a rotation alone: only one that is an earlier one may, or one that looks like it,
+    /// because somebody else forged a tag (`docs/reliability.md`).
     pub fn left_alone(&mut self, attempts: Option<(u64, u32)>) {
-        if self.figures.put_back > 0 {
+        let is_misled = attempts.is_some_and(|attempts| self.forged.contains(&attempts));
+        if self.figures.put_back > 0 || is_misled {
             self.forgotten.alone.extend(attempts);
         }
+        self.figures.misled |= self.figures.put_back == 0 && is_misled;
     }
 
     /// Whether an earlier journal may leave `key_id` where it is.

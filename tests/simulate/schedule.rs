@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use everkey::model::CertificateEntry;
 use everkey::model::CredentialStatus;
 use everkey::model::IntegrationName;
+use everkey::model::OwnCredential;
 use everkey::ports::Store as _;
 use everkey::rotation::Rules;
 use everkey::store::Memory;
@@ -302,8 +304,14 @@ impl Run {
             });
         }
         let own = self.setting.store.credentials(None).await.unwrap();
-        let current = own.iter().filter(|own| own.status == CredentialStatus::Current).map(|own| own.key_id.0.clone());
-        let current: Vec<String> = current.collect();
+        let certificates = self.setting.world.lock().app.certificates.clone();
+        // A certificate that was dropped and came back may have another key id: identity is its thumbprint.
+        let listed = |own: &OwnCredential| {
+            let same = |entry: &&CertificateEntry| own.thumbprint.is_some() && entry.thumbprint == own.thumbprint;
+            certificates.iter().find(same).map_or_else(|| own.key_id.0.clone(), |entry| entry.key_id.0.clone())
+        };
+        let current: Vec<String> =
+            own.iter().filter(|own| own.status == CredentialStatus::Current).map(listed).collect();
         let open = self.setting.store.unfinished().await.unwrap();
         let mut outside = self.setting.world.lock();
         outside.changed = true;

@@ -87,6 +87,7 @@ struct Sum {
     put_back: u64,
     looks: u64,
     unseen_losses: u64,
+    misled: u64,
     /// What the threads worked, waiting left out.
     worked: Duration,
 }
@@ -103,6 +104,7 @@ impl Sum {
         self.put_back += report.figures.put_back;
         self.looks += report.figures.looks;
         self.unseen_losses += report.figures.unseen_losses;
+        self.misled += u64::from(report.figures.misled);
     }
 
     fn join(&mut self, other: Self) {
@@ -116,6 +118,7 @@ impl Sum {
         self.put_back += other.put_back;
         self.looks += other.looks;
         self.unseen_losses += other.unseen_losses;
+        self.misled += other.misled;
         self.worked += other.worked;
     }
 }
@@ -172,6 +175,7 @@ fn seeds_find_nothing() {
         part.count(&format!("faults: {kind}"), *number);
     }
     part.count("entries of others lost before everkey saw them (PATCH)", sum.unseen_losses);
+    part.count("schedules in which somebody's forged tag looked like an earlier journal", sum.misled);
     part.done();
 }
 

@@ -303,12 +303,18 @@ impl<'a> Exploration<'a> {
         (state, story)
     }
 
+    /// What is wrong in the end with the very state that was reached first, whatever counts as the same one.
+    fn really(&self, digest: u128) -> Option<String> {
+        let (state, _) = self.told(&self.paths[&digest]);
+        self.stage.settled(&state, self.rules).into_iter().next()
+    }
+
     /// The way to a state that does not come right, and what it does then.
     fn stuck_story(&self, digest: u128) -> String {
         let (state, mut story) = self.told(&self.paths[&digest]);
         story.push("the faults are over".to_owned());
         let mut state = self.stage.calmed(&state);
-        for _ in 0..20 {
+        for _ in 0..MOST_STEPS {
             let cycled = self.stage.cycle(&state, &[], self.rules, true);
             story.extend(cycled.story);
             if cycled.is_done {
@@ -341,14 +347,14 @@ impl<'a> Exploration<'a> {
                     // really happens decides, for this one alone.
                     _ => {
                         way.clear();
-                        let (state, _) = self.told(&self.paths[digest]);
-                        break self.stage.settled(&state, self.rules).into_iter().next();
+                        break self.really(*digest);
                     }
                 }
             };
             // Of a state that others go on to, only where it leads without a change by the calm is known.
             right.extend(way.into_iter().skip(1).map(|one| (one, wrong.is_none())));
-            let Some(wrong) = wrong else { continue };
+            // One of several that count as this one goes wrong: does this one?
+            let Some(wrong) = wrong.and_then(|_| self.really(*digest)) else { continue };
             self.found.stuck += 1;
             // The one that was reached with the fewest cycles is the easiest to read.
             let cycles = std::iter::successors(self.paths[digest].as_ref(), |step| step.before.as_ref()).count();

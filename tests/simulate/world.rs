@@ -106,6 +106,18 @@ pub struct Figures {
     pub looks: u64,
     /// Entries of others that a PATCH dropped before everkey ever saw them: the one loss that the protocol admits.
     pub unseen_losses: u64,
+    /// A forged tag made the journal look like an earlier one.
+    pub misled: bool,
+}
+
+/// A call of addPassword that nobody answered.
+#[derive(Clone, Debug)]
+pub struct Unsure {
+    pub sent: Timestamp,
+    /// The name it gives to what it makes.
+    pub name: String,
+    /// When it made something after all, and under which key id.
+    pub landed: Option<(Timestamp, String)>,
 }
 
 /// Everything outside of everkey.
@@ -150,8 +162,10 @@ pub struct Outside {
     pub is_idle: bool,
     /// What ends up to here is not held against everkey: see `absent` and `clock_wrong`.
     pub excused_until: Timestamp,
-    /// Ambiguous calls of addPassword: when sent, when landed, and as what.
-    pub unsure: Vec<(Timestamp, Option<(Timestamp, String)>)>,
+    /// Calls of addPassword that nobody answered.
+    pub unsure: Vec<Unsure>,
+    /// Rotation and attempt in names that somebody else forged.
+    pub forged: BTreeSet<(u64, u32)>,
     /// Adoptions that were taken back before a removal was intended: somebody else's again.
     pub kept: BTreeSet<String>,
     /// What an earlier journal that came back cannot know.
@@ -195,6 +209,7 @@ impl Outside {
             is_idle: false,
             excused_until: Timestamp::MIN,
             unsure: Vec::new(),
+            forged: BTreeSet::new(),
             kept: BTreeSet::new(),
             forgotten: Forgotten::default(),
             copy: None,
@@ -204,6 +219,18 @@ impl Outside {
             numbers: 0,
             violations: Vec::new(),
             story: None,
+        }
+    }
+
+    /// A call of addPassword that nobody will answer is sent.
+    pub fn unanswered(&mut self, name: &str) {
+        self.unsure.push(Unsure { sent: self.now, name: name.to_owned(), landed: None });
+    }
+
+    /// A call of addPassword made something.
+    pub fn landed(&mut self, name: &str, key_id: &str) {
+        if let Some(open) = self.unsure.iter_mut().find(|one| one.name == name && one.landed.is_none()) {
+            open.landed = Some((self.now, key_id.to_owned()));
         }
     }
 
