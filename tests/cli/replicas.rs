@@ -177,100 +177,121 @@ fn nothing_was_done_twice(world: &World, database: &pg::Database) {
     assert_eq!(once.len(), tags.len(), "an attempt was sent twice: {tags:?}");
 }
 
-/// Points at which the one that leads is stopped and continued, killed, or cut off, in rotations that are under way.
+/// What befell those that led.
+#[derive(Default)]
+struct Befell {
+    stopped: usize,
+    killed: usize,
+    cut: usize,
+    restarted: usize,
+    worlds: usize,
+}
+
+/// One database and its daemons: `points` at which the one that leads is stopped and continued, killed, or cut off, in
+/// rotations that are under way.
+fn befalls(mut random: Random, points: usize) -> Befell {
+    let mut befell = Befell { worlds: 1, ..Befell::default() };
+    let world = World::new();
+    let server = pg::Private::start();
+    let database = runtime().block_on(server.database());
+    move_to(&world, &database);
+    world.run(&["plan"]).exits(0);
+    runtime().block_on(async {
+        for statement in AUDIT {
+            database.tamper(statement).await;
+        }
+    });
+    let mut named = 0;
+    let mut start = |first: bool| {
+        named += 1;
+        let mut daemon = Daemon::start_as(&world, &format!("d{named}"), &[]);
+        daemon.says(if first { "started" } else { "stands by" }, 1);
+        daemon
+    };
+    let mut leader = start(true);
+    let mut standing = vec![start(false)];
+    // Sometimes three.
+    if random.below(2) == 0 {
+        standing.push(start(false));
+    }
+    until(|| !world.credentials().is_empty());
+    for _ in 0..points {
+        std::thread::sleep(std::time::Duration::from_millis(random.below(6000)));
+        let mut dead = false;
+        match random.below(10) {
+            0..6 => {
+                befell.stopped += 1;
+                leader.signal(Signal::SIGSTOP);
+            }
+            6..8 => {
+                befell.killed += 1;
+                dead = true;
+                leader.signal(Signal::SIGKILL);
+            }
+            8 => {
+                befell.cut += 1;
+                let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> \
+                           pg_backend_pid() AND datname = current_database()";
+                count(&database, cut);
+                continue;
+            }
+            _ => {
+                befell.restarted += 1;
+                server.crash_and_restart();
+                continue;
+            }
+        }
+        // As if its minute had passed, by the clock of the server, which is the one that counts.
+        runtime().block_on(database.tamper("UPDATE lease SET expires = clock_timestamp()"));
+        let next = loop {
+            let next = standing.iter().position(|daemon| daemon.said("leads now") > 0);
+            if let Some(next) = next {
+                break next;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        let mut followed = standing.swap_remove(next);
+        followed.says("sync ok", 1);
+        if !dead {
+            leader.signal(Signal::SIGCONT);
+            // Whatever it had in its hands, it stops before it writes anything.
+            let ended = leader.end();
+            assert_eq!(ended.code, 75, "{}{}", ended.out, ended.err);
+        }
+        leader = followed;
+        standing.push(start(false));
+    }
+    let open =
+        "SELECT COUNT(*) FROM rotation WHERE is_open = 1 AND state NOT IN ('verified', 'delivered', 'confirmed')";
+    // A certificate whose upload was under way waits a quarter of an hour for its proof.
+    while count(&database, open) > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    leader.signal(Signal::SIGTERM);
+    assert_eq!(leader.end().code, 0);
+    nothing_was_done_twice(&world, &database);
+    world.run(&["history", "verify"]).exits(0);
+    world.run(&["store", "check"]).exits(0).says("all open");
+    befell
+}
+
 #[test]
 fn whatever_happens_to_the_one_that_leads_nothing_is_done_twice() {
     let mut part =
         Part::new("replicas", "Daemons on one PostgreSQL: whatever happens to the leader, nothing is done twice");
-    let wanted = part.depth(4, 200);
-    let mut random = Random(0x2026_1121);
-    let (mut stopped, mut killed, mut cut, mut restarted, mut worlds) = (0, 0, 0, 0, 0);
-    while stopped + killed + cut + restarted < wanted {
-        worlds += 1;
-        let world = World::new();
-        let server = pg::Private::start();
-        let database = runtime().block_on(server.database());
-        move_to(&world, &database);
-        world.run(&["plan"]).exits(0);
-        runtime().block_on(async {
-            for statement in AUDIT {
-                database.tamper(statement).await;
-            }
-        });
-        let mut named = 0;
-        let mut start = |first: bool| {
-            named += 1;
-            let mut daemon = Daemon::start_as(&world, &format!("d{named}"), &[]);
-            daemon.says(if first { "started" } else { "stands by" }, 1);
-            daemon
-        };
-        let mut leader = start(true);
-        let mut standing = vec![start(false)];
-        // Sometimes three.
-        if random.below(2) == 0 {
-            standing.push(start(false));
-        }
-        until(|| !world.credentials().is_empty());
-        for _ in 0..wanted.min(10) {
-            std::thread::sleep(std::time::Duration::from_millis(random.below(6000)));
-            let mut dead = false;
-            match random.below(10) {
-                0..6 => {
-                    stopped += 1;
-                    leader.signal(Signal::SIGSTOP);
-                }
-                6..8 => {
-                    killed += 1;
-                    dead = true;
-                    leader.signal(Signal::SIGKILL);
-                }
-                8 => {
-                    cut += 1;
-                    let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> \
-                               pg_backend_pid() AND datname = current_database()";
-                    count(&database, cut);
-                    continue;
-                }
-                _ => {
-                    restarted += 1;
-                    server.crash_and_restart();
-                    continue;
-                }
-            }
-            // As if its minute had passed, by the clock of the server, which is the one that counts.
-            runtime().block_on(database.tamper("UPDATE lease SET expires = clock_timestamp()"));
-            let next = loop {
-                let next = standing.iter().position(|daemon| daemon.said("leads now") > 0);
-                if let Some(next) = next {
-                    break next;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            };
-            let mut followed = standing.swap_remove(next);
-            followed.says("sync ok", 1);
-            if !dead {
-                leader.signal(Signal::SIGCONT);
-                // Whatever it had in its hands, it stops before it writes anything.
-                let ended = leader.end();
-                assert_eq!(ended.code, 75, "{}{}", ended.out, ended.err);
-            }
-            leader = followed;
-            standing.push(start(false));
-        }
-        let open =
-            "SELECT COUNT(*) FROM rotation WHERE is_open = 1 AND state NOT IN ('verified', 'delivered', 'confirmed')";
-        until(|| count(&database, open) == 0);
-        leader.signal(Signal::SIGTERM);
-        assert_eq!(leader.end().code, 0);
-        nothing_was_done_twice(&world, &database);
-        world.run(&["history", "verify"]).exits(0);
-        world.run(&["store", "check"]).exits(0).says("all open");
-    }
-    part.count("times the leader was stopped for longer than its lease, and went on", stopped);
-    part.count("times it was killed", killed);
-    part.count("times all connections were cut", cut);
-    part.count("times the server crashed and came back", restarted);
-    part.count("worlds with two or three daemons", worlds);
+    let (worlds, points) = (part.depth(1, 20), part.depth(4, 10));
+    // They wait most of the time: all at once.
+    let all: Vec<Befell> = std::thread::scope(|scope| {
+        let world = |number| scope.spawn(move || befalls(Random(0x2026_1121 + number as u64), points));
+        let running: Vec<_> = (0..worlds).map(world).collect();
+        running.into_iter().map(|world| world.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+    });
+    let sum = |of: fn(&Befell) -> usize| all.iter().map(of).sum::<usize>();
+    part.count("times the leader was stopped for longer than its lease, and went on", sum(|one| one.stopped));
+    part.count("times it was killed", sum(|one| one.killed));
+    part.count("times all connections were cut", sum(|one| one.cut));
+    part.count("times the server crashed and came back", sum(|one| one.restarted));
+    part.count("worlds with two or three daemons", sum(|one| one.worlds));
     part.done();
 }
 
