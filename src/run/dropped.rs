@@ -6,6 +6,7 @@ use crate::model::Event;
 use crate::model::Rotation;
 use crate::ports::PortError;
 use crate::rotation::Mutation;
+use crate::rotation::union;
 use crate::rotation::union::is_same;
 use crate::rotation::union::same_entry;
 use crate::run::act::Acted;
@@ -15,6 +16,16 @@ use crate::run::setup::RunError;
 use crate::run::upload::READ_PAUSE;
 
 impl Engine {
+    /// Whether something that the pre-image shows of others can be missing because of us: a PATCH may have landed late, another
+    /// rotation works on the application, or the upload itself is a PATCH. Else somebody took their own away.
+    pub(super) async fn may_be_our_loss(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<bool, RunError> {
+        let open = self.ports.store.unfinished().await?;
+        let others = open.iter().any(|other| other.id != r.id && other.app.object_id == r.app.object_id);
+        Ok(others
+            || union::may_have_dropped(r, self.patch_in_flight(r).await?)
+            || self.prover(r, read).await?.is_none())
+    }
+
     /// A foreign entry that the pre-image shows and the read does not: put back, and said.
     pub(super) async fn repair(&self, r: &Rotation, read: &[CertificateEntry]) -> Acted {
         let lost = self.lost(r, read).await?;
@@ -78,6 +89,18 @@ impl Engine {
         let is_leaving = |entry: &CertificateEntry| r.removals.iter().any(|removal| removal.key_id == entry.key_id);
         let missing = r.pre_image.iter().filter(|entry| !read.iter().any(|listed| same_entry(listed, entry)));
         Ok(missing.filter(|entry| !is_own(entry) && !is_leaving(entry)).cloned().collect())
+    }
+
+    /// A PATCH sends what the pre-image shows of others although the last reading does not: stale, or they have just taken
+    /// it away, and it comes back.
+    pub(super) async fn tell_kept(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<(), RunError> {
+        let kept = self.lost(r, read).await?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = kept.iter().map(|entry| entry.key_id.to_string()).collect();
+        let text = format!("seen a moment ago and missing now, kept in our upload: {}", names.join(", "));
+        self.note(&r.integration, "foreign", &text).await
     }
 
     async fn tell_lost(&self, r: &Rotation, lost: &[CertificateEntry]) -> Result<(), RunError> {

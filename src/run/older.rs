@@ -127,6 +127,7 @@ impl Engine {
                 Some(Last::Former) if orphans.iter().all(|orphan| is_delivered_since(rotations, orphan)) => {
                     return Ok(true);
                 }
+                Some(Last::Unrecorded) => return Ok(true),
                 Some(Last::Former) => true,
                 // It may show what the journal has forgotten: nothing is swept until it can be read.
                 None => return Ok(true),
@@ -159,12 +160,17 @@ impl Engine {
                     latest.deliveries.push(former);
                 }
             }
+            let of_slot = || rotations.iter().filter(|r| r.spec.slot == *slot);
+            let newest = of_slot().map(|r| r.id).max();
+            // What an emergency closed. The newest one itself may be what an older journal makes anew.
+            let closed = || of_slot().filter(|r| r.id > latest.id && Some(r.id) < newest);
             for one in self.shown(&latest).await.ok()? {
                 let shows = one.shows.as_ref();
                 let is_former = || all().any(|it| it.sink == one.delivery.sink && shows_delivered(shows, it));
                 last = last.max(match shows_delivered(shows, &one.delivery) {
                     true => Last::Delivered,
                     false if is_former() => Last::Former,
+                    false if closed().any(|r| may_have_written(r, &one.delivery)) => Last::Unrecorded,
                     false => Last::Unknown,
                 });
             }
@@ -181,6 +187,13 @@ fn is_delivered_since(rotations: &[Rotation], orphan: &Orphan) -> bool {
     of_slot.flat_map(|r| &r.deliveries).any(|delivery| delivery.at > attempt.started)
 }
 
+/// Whether `r` has a value that it may have written where `delivery` went, and no record of it.
+fn may_have_written(r: &Rotation, delivery: &Delivery) -> bool {
+    let is_here = |one: &Delivery| one.sink == delivery.sink;
+    let has_sink = r.spec.sinks.iter().any(|sink| sink.id == delivery.sink);
+    has_sink && r.fresh.is_some() && !r.deliveries.iter().chain(&r.former).any(is_here)
+}
+
 /// What a sink shows, of what the journal knows.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Last {
@@ -188,6 +201,8 @@ enum Last {
     Delivered,
     /// What was delivered to it before that.
     Former,
+    /// Perhaps what a rotation wrote that was broken off before the write was on record: the next delivery ends it.
+    Unrecorded,
     /// What the journal never delivered.
     Unknown,
 }

@@ -62,7 +62,7 @@ impl Uploads {
 }
 
 /// A live own certificate with which a proof can be signed.
-struct Prover {
+pub(super) struct Prover {
     certificate: Vec<u8>,
     key: Secret,
 }
@@ -122,7 +122,9 @@ impl Engine {
             }
         }
         let listed = listed.unwrap_or_default();
-        if let Some(wait) = self.repair(r, &listed).await? {
+        if self.may_be_our_loss(r, &listed).await?
+            && let Some(wait) = self.repair(r, &listed).await?
+        {
             return Ok(Some(wait));
         }
         let Some(entry) = listed.iter().find(|entry| is_same(entry, fresh.thumbprint.as_ref())) else {
@@ -150,7 +152,11 @@ impl Engine {
             return Ok(Some(self.now() + READ_PAUSE));
         }
         let entry = new_entry(r, fresh);
-        let (answer, call) = match self.prover(r, &read).await? {
+        let prover = self.prover(r, &read).await?;
+        if prover.is_none() {
+            self.tell_kept(r, &read).await?;
+        }
+        let (answer, call) = match prover {
             Some(prover) => match self.add_key(r, &entry, &prover).await? {
                 // The proof was not taken: PATCH is the other way.
                 Err(PortError::Denied(_) | PortError::Refused(_)) => {
@@ -290,7 +296,7 @@ impl Engine {
             .collect())
     }
 
-    async fn prover(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<Option<Prover>, RunError> {
+    pub(super) async fn prover(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<Option<Prover>, RunError> {
         self.prover_not(r, read, &KeyId(String::new())).await
     }
 

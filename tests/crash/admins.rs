@@ -7,8 +7,10 @@ use std::sync::Mutex;
 
 use everkey::clock::Clock as _;
 use everkey::emulator::directory::NewPassword;
+use everkey::ports::Store as _;
 use everkey::rotation::Mutation;
 use everkey::rotation::Rules;
+use everkey::secret::Fingerprint;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -21,6 +23,7 @@ use crate::faults::settle;
 use crate::foreign;
 use crate::kinds::Kind;
 use crate::lab::Lab;
+use crate::process::Process;
 use crate::world::World;
 
 /// Instants of a rotation, about.
@@ -46,6 +49,8 @@ struct Admin {
     /// Of those that everkey's PATCH took: never read by it, and read.
     lost_unseen: usize,
     lost_seen: Vec<String>,
+    /// What they took away themselves: its key id and content.
+    removed: Vec<(String, Fingerprint)>,
     edits: usize,
 }
 
@@ -80,6 +85,8 @@ impl Admin {
         if choice == 0 && !self.added.is_empty() {
             let one = self.added.remove(self.dice.below(self.added.len()));
             let key_id: Uuid = one.key_id.parse().unwrap();
+            let content = foreign::listed(&self.lab.emulator, &self.app)[&one.key_id].content.clone();
+            self.removed.push((one.key_id, content));
             self.lab.emulator.with_directory(|directory, now| {
                 let removed = directory.remove_key(id, key_id, now);
                 removed.or_else(|_| directory.remove_password(id, key_id, now)).unwrap();
@@ -108,6 +115,8 @@ struct Tally {
     edits: usize,
     lost_seen: Vec<String>,
     lost_unseen: usize,
+    /// Taken away by themselves, put back by everkey's PATCH, and said so.
+    put_back: usize,
     own: Vec<String>,
 }
 
@@ -123,6 +132,7 @@ async fn trial(world: &World, dice: &mut Dice, wanted: usize, rules: Rules, tall
         added: Vec::new(),
         lost_unseen: 0,
         lost_seen: Vec::new(),
+        removed: Vec::new(),
         edits: 0,
     }));
     let actor = Arc::clone(&admin);
@@ -136,9 +146,26 @@ async fn trial(world: &World, dice: &mut Dice, wanted: usize, rules: Rules, tall
     for one in &admin.added {
         world.outside.seen().foreign.insert(one.key_id.clone(), here[&one.key_id].clone());
     }
+    put_back(world, &admin.removed, tally).await;
     tally.edits += admin.edits;
     tally.lost_unseen += admin.lost_unseen;
     tally.lost_seen.append(&mut admin.lost_seen);
+}
+
+/// What somebody took away while everkey's PATCH was under way may come back: then the history names it.
+async fn put_back(world: &World, removed: &[(String, Fingerprint)], tally: &mut Tally) {
+    let process = Process::start(world, None, Rules::default()).await;
+    let history = process.store.history(None).await.unwrap();
+    let said = |key_id: &str| history.iter().any(|one| one.entry.kind == "foreign" && one.entry.text.contains(key_id));
+    for (key_id, listed) in foreign::listed(&world.lab.emulator, &world.app()) {
+        let Some((was, _)) = removed.iter().find(|(_, content)| *content == listed.content) else { continue };
+        if world.kind == Kind::Patch && said(was) {
+            tally.put_back += 1;
+            world.outside.seen().foreign.insert(key_id, listed);
+        } else {
+            tally.own.push(format!("{was} was taken away by its owner, and put back"));
+        }
+    }
 }
 
 async fn trials(kind: Kind, rules: Rules, count: usize) -> Tally {
@@ -171,6 +198,7 @@ fn close(kind: Kind, trials: usize, tally: &Tally) {
     part.count("rotations", trials);
     part.count("edits by somebody else", tally.edits);
     part.count("losses of theirs between everkey's reading and its PATCH", tally.lost_unseen);
+    part.count("entries that they took away under everkey's PATCH, put back and said", tally.put_back);
     part.done();
 }
 
@@ -179,7 +207,7 @@ async fn with_add_key_nobody_loses_anything() {
     let count = campaign_ledger::depth(12, 1000);
     let tally = trials(Kind::AddKey, Rules::default(), count).await;
     assert!(tally.own.is_empty() && tally.lost_seen.is_empty(), "{:#?} {:#?}", tally.own, tally.lost_seen);
-    assert_eq!(tally.lost_unseen, 0);
+    assert_eq!((tally.lost_unseen, tally.put_back), (0, 0));
     assert!(tally.edits >= count / 2, "{}", tally.edits);
     close(Kind::AddKey, count, &tally);
 }

@@ -165,7 +165,7 @@ fn places(kind: Kind) -> &'static [&'static str] {
 }
 
 /// The number of the first boundary of this name in a rotation.
-async fn number(lab: &Arc<Lab>, kind: Kind, name: &str) -> usize {
+pub async fn number(lab: &Arc<Lab>, kind: Kind, name: &str) -> usize {
     let world = issued(lab, kind).await;
     world.jump(world.clock.now() + SignedDuration::from_hours(3));
     let (_, passed) = world.live(None, Rules::default(), 2).await;

@@ -9,6 +9,7 @@ use crate::campaign::issued;
 use crate::emergency::asked;
 use crate::emergency::excuse;
 use crate::emergency::life;
+use crate::emergency::number;
 use crate::emergency::verdict;
 use crate::faults::late;
 use crate::kinds::Kind;
@@ -54,4 +55,28 @@ async fn a_lost_answer_costs_an_emergency_no_hour() {
         let took = r.removals[0].sent.unwrap().duration_since(r.planned);
         assert!(took < SignedDuration::from_mins(6), "{took:?}");
     }
+}
+
+/// A rotation wrote its sink and was broken off before that was on record, and the emergency that closed it lost an answer:
+/// what the sink shows is no sign of an older journal, and the orphan leaves.
+#[tokio::test]
+async fn an_orphan_leaves_although_a_write_is_not_on_record() {
+    let lab = Lab::start().await;
+    let written = number(&lab, Kind::Secret, "after sink write").await;
+    let begin = || async {
+        let world = issued(&lab, Kind::Secret).await;
+        world.jump(world.clock.now() + SignedDuration::from_hours(3));
+        world.live(Some(written), Rules::default(), usize::MAX).await;
+        excuse(&world, Kind::Secret, Some(&asked(false)));
+        world
+    };
+    let (_, passed) = life(&begin().await, None, Rules::default(), &asked(false), 1).await;
+    let added = passed.iter().position(|at| at.starts_with("after add_password")).unwrap() + 1;
+    let world = begin().await;
+    let (ended, _) = life(&world, Some(added), Rules::default(), &asked(false), 1).await;
+    assert_eq!(ended, Ended::Died);
+    let wrong = verdict(&world, &asked(false), 1, ended).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let unknown = |r: &everkey::model::Rotation| r.attempts.iter().any(|one| one.outcome == Outcome::Unknown);
+    assert!(world.rotations().await.iter().any(unknown), "an answer was lost");
 }
