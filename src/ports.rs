@@ -680,6 +680,12 @@ pub trait Store: Send + Sync {
     /// write for each cycle only, so that a person's commands get in between; what keeps a second daemon out is this.
     async fn lead(&self, holder: &str, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Whether this process was the daemon and another one is now, as far as the last renewal showed (PostgreSQL: every 15
+    /// seconds); no round trip is made. A file has one daemon for as long as it runs.
+    fn is_overtaken(&self) -> bool {
+        false
+    }
+
     /// A round trip that fails with [`StoreError::Fenced`] unless `fence` is still the current one; made before
     /// every external call.
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError>;

@@ -71,7 +71,7 @@ pub trait Loader: Send + Sync {
 pub enum End {
     /// Somebody asked; the journal is consistent.
     Stopped,
-    /// Another everkey took the store over in the middle of a cycle.
+    /// Another everkey took the store over, in the middle of a cycle or between two.
     TakenOver,
 }
 
@@ -157,6 +157,9 @@ impl Driver {
                 let now = self.clock.now();
                 if now >= next {
                     break;
+                }
+                if self.store.is_overtaken() {
+                    return Ok(End::TakenOver);
                 }
                 if now.duration_since(store_checked) >= STORE_CHECK_EVERY {
                     store_checked = now;

@@ -108,8 +108,14 @@ async fn one_daemon_leads_and_one_that_lost_the_lead_does_not_write() {
     one.release(fence).await.unwrap();
 
     place.let_leases_end().await;
+    assert!(!one.is_overtaken());
     two.lead("two", now()).await.unwrap();
     assert!(matches!(one.acquire("one", now()).await, Err(StoreError::Fenced)));
+    // Whoever has nothing to do learns of it with the next renewal, and does not linger.
+    while !one.is_overtaken() {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    assert!(!two.is_overtaken());
     let fence = two.acquire("two", now()).await.unwrap();
     two.commit(fence, one_of_everything(1)).await.unwrap();
     // Going away gives both rights back at once.

@@ -53,6 +53,10 @@ impl Store for Handle {
         super::call(|| lease::lead(self, holder, now)).await
     }
 
+    fn is_overtaken(&self) -> bool {
+        lease::is_overtaken(self)
+    }
+
     async fn check_fence(&self, fence: Fence) -> Result<(), StoreError> {
         super::call(|| lease::check(self, fence)).await
     }

@@ -152,6 +152,11 @@ pub(super) async fn lead(store: &Postgres, holder: &str, now: Timestamp) -> Resu
     take(store, LEAD, holder, now, NONE).await.map(drop)
 }
 
+/// Whether the right to be the daemon is another's: its renewal ends with that.
+pub(super) fn is_overtaken(store: &Postgres) -> bool {
+    store.holds.lock().iter().any(|hold| hold.row == LEAD && hold.renewing.is_finished())
+}
+
 /// Makes `fence` void.
 pub(super) async fn release(store: &Postgres, fence: Fence) -> Result<(), StoreError> {
     let epoch = fence::epoch(fence)?;
