@@ -264,3 +264,20 @@ fn an_adoption_ends_before_its_removal_is_intended_or_never() {
     let intended = after(&r, &Event::ExpiredIntended { key_ids: vec!["theirs".into()] }, at(300)).unwrap();
     assert!(after(&intended, &ended, at(301)).is_err(), "a removal that was sent may still land");
 }
+
+/// An attempt that is refused is followed by a new one, which clears the failure: the pause grows all the same.
+#[test]
+fn attempts_that_are_refused_one_after_another_are_failures_in_a_row() {
+    let problem = Problem { code: "G041".into(), summary: "no".into(), fix: None, request_id: None };
+    let mut r = planned();
+    for number in 1..=4 {
+        let start = Event::AttemptStarted { number, tag: "t".into(), start: at(0), end: at(9) };
+        for event in [Event::PreflightPassed, start, Event::AttemptRefused] {
+            r = after(&r, &event, at(1)).unwrap();
+        }
+        assert_eq!(r.failed_in_a_row(), number - 1, "what the next pause counts from");
+        r = after(&r, &Event::Failed { problem: problem.clone(), retry_at: at(2), blocked: true }, at(1)).unwrap();
+    }
+    r.attempts[3].outcome = Outcome::Saved;
+    assert_eq!(r.failed_in_a_row(), 1, "only the present one");
+}
