@@ -7,7 +7,6 @@ use std::sync::Mutex;
 
 use everkey::clock::Clock as _;
 use everkey::emulator::directory::NewPassword;
-use everkey::ports::Store as _;
 use everkey::rotation::Mutation;
 use everkey::rotation::Rules;
 use everkey::secret::Fingerprint;
