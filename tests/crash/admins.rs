@@ -37,6 +37,16 @@ struct Added {
     seen: bool,
 }
 
+/// What somebody took away themselves.
+struct Removed {
+    key_id: String,
+    content: Fingerprint,
+    /// A read of everkey's began after that.
+    reading: bool,
+    /// Before any read a PATCH began, which puts it back: no client can know.
+    unknowable: bool,
+}
+
 /// Somebody with the portal open.
 struct Admin {
     lab: Arc<Lab>,
@@ -48,8 +58,7 @@ struct Admin {
     /// Of those that everkey's PATCH took: never read by it, and read.
     lost_unseen: usize,
     lost_seen: Vec<String>,
-    /// What they took away themselves: its key id and content.
-    removed: Vec<(String, Fingerprint)>,
+    removed: Vec<Removed>,
     edits: usize,
 }
 
@@ -71,6 +80,10 @@ impl Admin {
             one.seen |= is_read && what.starts_with("after") && one.reading;
             one.reading |= is_read && what.starts_with("before");
         }
+        for one in &mut self.removed {
+            one.reading |= is_read && what.starts_with("before");
+            one.unknowable |= !one.reading && what == "before replace_keys";
+        }
         self.instants += 1;
         if self.acts.contains(&self.instants) {
             self.act();
@@ -85,7 +98,7 @@ impl Admin {
             let one = self.added.remove(self.dice.below(self.added.len()));
             let key_id: Uuid = one.key_id.parse().unwrap();
             let content = foreign::listed(&self.lab.emulator, &self.app)[&one.key_id].content.clone();
-            self.removed.push((one.key_id, content));
+            self.removed.push(Removed { key_id: one.key_id, content, reading: false, unknowable: false });
             self.lab.emulator.with_directory(|directory, now| {
                 let removed = directory.remove_key(id, key_id, now);
                 removed.or_else(|_| directory.remove_password(id, key_id, now)).unwrap();
@@ -116,6 +129,8 @@ struct Tally {
     lost_unseen: usize,
     /// Taken away by themselves, put back by everkey's PATCH, and said so.
     put_back: usize,
+    /// Put back by a PATCH that began before everkey could know.
+    back_unseen: usize,
     own: Vec<String>,
 }
 
@@ -152,17 +167,18 @@ async fn trial(world: &World, dice: &mut Dice, wanted: usize, rules: Rules, tall
 }
 
 /// What somebody took away while everkey's PATCH was under way may come back: then the history names it.
-async fn put_back(world: &World, removed: &[(String, Fingerprint)], tally: &mut Tally) {
+async fn put_back(world: &World, removed: &[Removed], tally: &mut Tally) {
     let process = Process::start(world, None, Rules::default()).await;
     let history = process.store.history(None).await.unwrap();
     let said = |key_id: &str| history.iter().any(|one| one.entry.kind == "foreign" && one.entry.text.contains(key_id));
     for (key_id, listed) in foreign::listed(&world.lab.emulator, &world.app()) {
-        let Some((was, _)) = removed.iter().find(|(_, content)| *content == listed.content) else { continue };
-        if world.kind == Kind::Patch && said(was) {
-            tally.put_back += 1;
+        let Some(was) = removed.iter().find(|one| one.content == listed.content) else { continue };
+        if world.kind == Kind::Patch && (said(&was.key_id) || was.unknowable) {
+            tally.put_back += usize::from(!was.unknowable);
+            tally.back_unseen += usize::from(was.unknowable);
             world.outside.seen().foreign.insert(key_id, listed);
         } else {
-            tally.own.push(format!("{was} was taken away by its owner, and put back"));
+            tally.own.push(format!("{} was taken away by its owner, and put back", was.key_id));
         }
     }
 }
@@ -198,6 +214,10 @@ fn close(kind: Kind, trials: usize, tally: &Tally) {
     part.count("edits by somebody else", tally.edits);
     part.count("losses of theirs between everkey's reading and its PATCH", tally.lost_unseen);
     part.count("entries that they took away under everkey's PATCH, put back and said", tally.put_back);
+    part.count(
+        "entries that they took away between everkey's reading and its PATCH, which came back",
+        tally.back_unseen,
+    );
     part.done();
 }
 
@@ -206,7 +226,7 @@ async fn with_add_key_nobody_loses_anything() {
     let count = campaign_ledger::depth(12, 1000);
     let tally = trials(Kind::AddKey, Rules::default(), count).await;
     assert!(tally.own.is_empty() && tally.lost_seen.is_empty(), "{:#?} {:#?}", tally.own, tally.lost_seen);
-    assert_eq!((tally.lost_unseen, tally.put_back), (0, 0));
+    assert_eq!((tally.lost_unseen, tally.put_back, tally.back_unseen), (0, 0, 0));
     assert!(tally.edits >= count / 2, "{}", tally.edits);
     close(Kind::AddKey, count, &tally);
 }
