@@ -117,13 +117,14 @@ async fn first_issuance(points: Points) {
 async fn rotation(points: Points) {
     let part = points.part("rotation");
     let kind = points.kind;
-    let lab = Lab::start().await;
+    let mut lab = Lab::start().await;
     let mut world = first(points.world(&lab).await).await;
     let (mut looks, mut done, mut killed) = (0, 1, 0);
     for point in (points.first..).step_by(points.step) {
-        // A hand-off's rotation takes two years and more of the world's, and everkey's own secret lives for ten.
-        if done > if kind == Kind::Handoff { 3 } else { ROTATIONS_PER_WORLD } {
+        if done > ROTATIONS_PER_WORLD {
             looks += world.outside.seen().looks;
+            // A hand-off's rotation takes a good part of a year, and everkey's own secret lives for ten.
+            lab = Lab::start().await;
             world = first(points.world(&lab).await).await;
             done = 1;
         }
