@@ -154,13 +154,14 @@ async fn trial(world: &World, dice: &mut Dice, wanted: usize, rules: Rules, tall
     world.recover(rules, wanted).await;
     settle(world).await;
     world.outside.joins(None);
+    let removed = std::mem::take(&mut admin.lock().unwrap().removed);
+    put_back(world, &removed, tally).await;
     let mut admin = admin.lock().unwrap();
     let here = foreign::listed(&world.lab.emulator, &world.app());
     // What is still there has been read by now: it must stay for ever, like what was seeded.
     for one in &admin.added {
         world.outside.seen().foreign.insert(one.key_id.clone(), here[&one.key_id].clone());
     }
-    put_back(world, &admin.removed, tally).await;
     tally.edits += admin.edits;
     tally.lost_unseen += admin.lost_unseen;
     tally.lost_seen.append(&mut admin.lost_seen);

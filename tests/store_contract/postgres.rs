@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use everkey::clock::Clock as _;
+use everkey::clock::SystemClock;
 use everkey::model::State;
 use everkey::ports::Commit;
 use everkey::ports::Store;
@@ -11,6 +13,7 @@ use everkey::secret::Secret;
 use everkey::store::Postgres;
 use everkey::store::SealKey;
 use everkey::store::Server;
+use jiff::SignedDuration;
 use tokio::sync::OnceCell;
 
 use crate::contract::Bench;
@@ -113,7 +116,7 @@ async fn one_daemon_leads_and_one_that_lost_the_lead_does_not_write() {
     assert!(matches!(one.acquire("one", now()).await, Err(StoreError::Fenced)));
     // Whoever has nothing to do learns of it with the next renewal, and does not linger.
     while !one.is_overtaken() {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        SystemClock.sleep_until(SystemClock.now() + SignedDuration::from_millis(200)).await;
     }
     assert!(!two.is_overtaken());
     let fence = two.acquire("two", now()).await.unwrap();
