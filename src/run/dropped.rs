@@ -6,6 +6,7 @@ use crate::model::Event;
 use crate::model::Rotation;
 use crate::ports::PortError;
 use crate::rotation::Mutation;
+use crate::rotation::numbers::SETTLE;
 use crate::rotation::union;
 use crate::rotation::union::is_same;
 use crate::rotation::union::same_entry;
@@ -18,7 +19,7 @@ use crate::run::upload::READ_PAUSE;
 impl Engine {
     /// Whether something that the pre-image shows of others can be missing because of us: a PATCH may have landed late, another
     /// rotation works on the application, or the upload itself is a PATCH. Else somebody took their own away.
-    pub(super) async fn may_be_our_loss(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<bool, RunError> {
+    async fn may_be_our_loss(&self, r: &Rotation, read: &[CertificateEntry]) -> Result<bool, RunError> {
         let open = self.ports.store.unfinished().await?;
         let others = open.iter().any(|other| other.id != r.id && other.app.object_id == r.app.object_id);
         Ok(others
@@ -29,7 +30,7 @@ impl Engine {
     /// A foreign entry that the pre-image shows and the read does not: put back, and said.
     pub(super) async fn repair(&self, r: &Rotation, read: &[CertificateEntry]) -> Acted {
         let lost = self.lost(r, read).await?;
-        if lost.is_empty() {
+        if lost.is_empty() || !self.may_be_our_loss(r, read).await? {
             return Ok(None);
         }
         self.tell_lost(r, &lost).await?;
@@ -67,7 +68,8 @@ impl Engine {
         }
         let (r, answer) = self.patch_on_record(r, &read, None).await?;
         match answer {
-            Ok(()) => Ok(Some(self.now() + READ_PAUSE)),
+            // Read too early it would not show yet, and be sent again.
+            Ok(()) => Ok(Some(self.now() + SETTLE)),
             Err(error) => self.fail(&r, explain::problem(&error, "put a certificate back"), false).await,
         }
     }

@@ -122,9 +122,7 @@ impl Engine {
             }
         }
         let listed = listed.unwrap_or_default();
-        if self.may_be_our_loss(r, &listed).await?
-            && let Some(wait) = self.repair(r, &listed).await?
-        {
+        if let Some(wait) = self.repair(r, &listed).await? {
             return Ok(Some(wait));
         }
         let Some(entry) = listed.iter().find(|entry| is_same(entry, fresh.thumbprint.as_ref())) else {
