@@ -14,6 +14,7 @@ use super::HandoffId;
 use super::IntegrationName;
 use super::IssuerKind;
 use super::KeyId;
+use super::OwnCredential;
 use super::RotationId;
 use super::SealId;
 use super::SinkId;
@@ -165,6 +166,21 @@ pub struct Fresh {
     pub end: Timestamp,
     /// Sealed values.
     pub seals: Vec<SealId>,
+}
+
+impl From<OwnCredential> for Fresh {
+    fn from(own: OwnCredential) -> Self {
+        Self {
+            attempt: own.attempt,
+            key_id: own.key_id,
+            hint: own.hint,
+            thumbprint: own.thumbprint,
+            certificate: own.certificate,
+            start: own.start,
+            end: own.end,
+            seals: own.seals,
+        }
+    }
 }
 
 /// The proof by sign-in so far.

@@ -121,10 +121,36 @@ impl Engine {
         })
     }
 
+    /// The rotation behind a hand-off and what is handed over, which must be on the application still: somebody may have
+    /// removed it, or the journal is an older one, and whoever installs its value would put it over one that works.
+    async fn handed(&self, handoff: &Handoff) -> Result<(Rotation, Fresh), RunError> {
+        let id = &handoff.id;
+        let rotation = self.ports.store.rotation(handoff.rotation).await?.ok_or_else(|| no_longer_kept(id))?;
+        let own = self.ports.store.credentials(Some(&handoff.integration)).await?;
+        let own = own.into_iter().find(|own| own.key_id == handoff.key_id).ok_or_else(|| no_longer_kept(id))?;
+        let fresh = Fresh::from(own);
+        if !self.is_listed(&rotation, &fresh).await? {
+            let renewable = is_renewable(&rotation);
+            let anew = if renewable {
+                format!("handoff reissue {id} --fresh")
+            } else {
+                format!("rotate {}", handoff.integration)
+            };
+            return Err(Error::new(Class::Failed, "H016", format!("the {} of {id} is gone from Entra", handoff.word))
+                .why("the application does not list it: somebody removed it, or the store is an older copy of itself")
+                .help(format!(
+                    "hand nothing over. If it is minutes old, ask again shortly; else make a new one: everkey {anew}"
+                ))
+                .into());
+        }
+        Ok((rotation, fresh))
+    }
+
     /// Opens a hand-off: shows the values once, to `by`, and says so in the history before they are shown.
     ///
     /// # Errors
-    /// `H010` no such hand-off; `H011` opened already; `H012` void, closed, or its value is no longer kept.
+    /// `H010` no such hand-off; `H011` opened already; `H012` void, closed, or its value is no longer kept; `H016` gone from
+    /// Entra.
     pub async fn open_handoff(&self, id: &HandoffId, by: &str) -> Result<Opened, RunError> {
         let mut handoff = self.handoff(id).await?;
         if let Some((at, who)) = &handoff.opened {
@@ -147,23 +173,7 @@ impl Engine {
             .help("see which one waits: everkey handoff list")
             .into());
         }
-        let Some(rotation) = self.ports.store.rotation(handoff.rotation).await? else {
-            return Err(no_longer_kept(id));
-        };
-        let own = self.ports.store.credentials(Some(&handoff.integration)).await?;
-        let Some(own) = own.into_iter().find(|own| own.key_id == handoff.key_id) else {
-            return Err(no_longer_kept(id));
-        };
-        let fresh = Fresh {
-            attempt: own.attempt,
-            key_id: own.key_id,
-            hint: own.hint,
-            thumbprint: own.thumbprint,
-            certificate: own.certificate,
-            start: own.start,
-            end: own.end,
-            seals: own.seals,
-        };
+        let (rotation, fresh) = self.handed(&handoff).await?;
         let wanted: Vec<ValueName> = handoff.fields.iter().filter_map(|field| field.value).collect();
         let packed = self.packer().pack(&rotation, &fresh, &wanted, PfxProfile::Modern).await;
         let payload = match packed {
@@ -247,6 +257,9 @@ impl Engine {
     }
 
     /// A new link to the same sealed value; the old receipt is void.
+    ///
+    /// # Errors
+    /// `H010` no such hand-off; `H012` reissued or closed already; `H015` confirmed; `H016` gone from Entra.
     pub async fn reissue_handoff(&self, id: &HandoffId, by: &str) -> Result<Handoff, RunError> {
         let mut old = self.handoff(id).await?;
         if let HandoffStatus::Void { by } = &old.status {
@@ -269,7 +282,7 @@ impl Engine {
             .help("see which one waits: everkey handoff list")
             .into());
         }
-        let Some(r) = self.ports.store.rotation(old.rotation).await? else { return Err(no_longer_kept(id)) };
+        let (r, _) = self.handed(&old).await?;
         let number = self.ports.store.next_handoff(self.fence).await?;
         let now = self.now();
         let new = Handoff {
@@ -284,7 +297,7 @@ impl Engine {
         commit.entries.push(self.said(&new, &format!("reissued hand-off {id} as {}", new.id)));
         commit.handoffs = vec![old.clone(), new.clone()];
         commit.notices.extend(self.handoff_ready(&r, &new));
-        if matches!(r.state, State::Verified | State::Delivered | State::Confirmed) {
+        if is_renewable(&r) {
             let delivery = Delivery { sink: old.sink.clone(), at: self.later(), proof: Proof::Sealed(new.id.clone()) };
             let event = Event::ReceiptVoided { handoff: id.clone(), delivery };
             self.commit(&r, &event, commit).await?;
@@ -301,7 +314,7 @@ impl Engine {
     pub async fn renew_handoff(&self, id: &HandoffId, by: &str) -> Result<(), RunError> {
         let old = self.handoff(id).await?;
         let rotation = self.ports.store.rotation(old.rotation).await?;
-        let open = rotation.filter(|r| matches!(r.state, State::Verified | State::Delivered | State::Confirmed));
+        let open = rotation.filter(is_renewable);
         let Some(r) = open else {
             return Err(Error::new(Class::Failed, "H014", format!("the rotation behind {id} is over"))
                 .help(format!("start a new one: everkey rotate {}", old.integration))
@@ -327,6 +340,11 @@ impl Engine {
         self.commit(&r, &Event::Renewed, commit).await?;
         Ok(())
     }
+}
+
+/// Whether a new value can take the place of what `r` issued: it is not over yet.
+fn is_renewable(r: &Rotation) -> bool {
+    matches!(r.state, State::Verified | State::Delivered | State::Confirmed)
 }
 
 /// Whether an emergency needs the value of `handoff` no longer once that is confirmed: it is the one that was proven, and

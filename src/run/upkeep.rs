@@ -21,6 +21,13 @@ pub const UPKEEP: &[(&str, &str, &str, &str)] = &[
         "If it does not work after all, make a new one: everkey rotate NAME",
     ),
     (
+        "H016",
+        "gone from Entra",
+        "The application does not list the credential any more: somebody removed it, or the store is an older copy of itself. \
+         Its value would not work.",
+        "Hand nothing over. If it is minutes old, ask again shortly; else make a new one: everkey handoff reissue ID --fresh.",
+    ),
+    (
         "T014",
         "a new store, but another everkey works here",
         "The store is empty, and applications of the tenant carry tags of another store. Two stores would rotate the same \

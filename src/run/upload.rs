@@ -158,6 +158,7 @@ impl Engine {
             Some(prover) => match self.add_key(r, &entry, &prover).await? {
                 // The proof was not taken: PATCH is the other way.
                 Err(PortError::Denied(_) | PortError::Refused(_)) => {
+                    self.tell_kept(r, &read).await?;
                     (self.patch(r, &read, Some(entry), None).await?, AmbiguousCall::Patch)
                 }
                 other => (other, AmbiguousCall::Add),

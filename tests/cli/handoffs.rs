@@ -4,6 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use reqwest::Method;
+use serde_json::json;
+
 use crate::support::World;
 
 /// The hand-off of an integration.
@@ -97,6 +100,34 @@ fn it_opens_once_and_the_value_signs_in() {
         world.run(&["handoff", "reissue", &id]).fails(1, "H015", &["priya.shah@contoso.example", "everkey rotate"]);
     assert!(refused.out.is_empty());
     assert!(!world.history().contains(&format!("reissued hand-off {id}")));
+}
+
+/// Its value would be put in the place of one that works: it is neither shown nor given a new link, and stays openable.
+#[test]
+fn what_is_gone_from_entra_is_not_handed_over() {
+    let world = World::applied();
+    let id = of(&world, "reapit-lead-imports");
+    let state = world.state();
+    let mut apps = state["applications"].as_object().unwrap().iter();
+    let (app, found) = apps.find(|(_, app)| app["displayName"].as_str().unwrap().contains("Reapit")).unwrap();
+    let key = found["credentials"]["passwords"][0]["keyId"].as_str().unwrap();
+    world.graph(Method::POST, &format!("/applications/{app}/removePassword"), &json!({"keyId": key}));
+    let before = world.history();
+    let to = world.path().join("handover");
+    let gone = ["the secret of", &format!("everkey handoff reissue {id} --fresh")];
+    world.run(&["handoff", "open", &id, "--out", to.to_str().unwrap()]).fails(1, "H016", &gone);
+    let refused = world.run(&["handoff", "open", &id, "--reveal"]).fails(1, "H016", &gone);
+    assert!(refused.out.is_empty() && !to.exists(), "{}", refused.out);
+    world.run(&["handoff", "reissue", &id]).fails(1, "H016", &gone);
+    assert_eq!(world.history(), before, "nobody saw it");
+    world.run(&["explain", "H016"]).exits(0).says("gone from Entra");
+    let sheet = world.run(&["handoff", "show", &id]).exits(0).out;
+    assert!(sheet.contains("waiting on priya.shah@contoso.example"), "{sheet}");
+    world.run(&["handoff", "reissue", &id, "--fresh"]).exits(0);
+    world.run(&["apply", "--yes", "--only", "reapit-lead-imports"]).exits(0);
+    let new = of(&world, "reapit-lead-imports");
+    assert_ne!(new, id);
+    world.run(&["handoff", "open", &new, "--reveal"]).exits(0);
 }
 
 #[test]

@@ -17,6 +17,9 @@ use crate::world::World;
 /// A world grows older with every rotation; after so many a new one takes its place.
 pub const ROTATIONS_PER_WORLD: usize = 20;
 
+/// So long before its own end what a person carries is rotated.
+const BEFORE_THE_END: SignedDuration = SignedDuration::from_hours(24 * 52);
+
 /// The violations at one point, or nothing.
 fn check(kind: Kind, what: &str, point: usize, at: Option<&String>, violations: &[String]) {
     assert!(violations.is_empty(), "{kind:?}, {what}, killed at {point} ({at:?}):\n{}", violations.join("\n"));
@@ -129,9 +132,9 @@ async fn rotation(points: Points) {
             done = 1;
         }
         if kind == Kind::Handoff {
-            // The old one leaves at its own end, which is not too far away then.
-            let days = if done == 1 { 70 } else { 18 };
-            world.jump(world.clock.now() + SignedDuration::from_hours(24 * days));
+            // The old one leaves at its own end, which is within the horizon of a life then. A recovery that had little to
+            // do has not come so far.
+            world.jump(world.current_end().await - BEFORE_THE_END);
         }
         let (ended, passed) = world.live(Some(point), Rules::default(), done + 1).await;
         if ended == Ended::Died {

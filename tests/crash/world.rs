@@ -38,8 +38,7 @@ use crate::process::entra;
 
 pub const SEAL_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// More ticks than a run can need.
-const MOST_TICKS: usize = 400;
+const MOST_TICKS: usize = 400; // More than a run can need.
 
 /// One integration.
 pub struct World {
@@ -166,6 +165,13 @@ impl World {
     pub async fn rotations(&self) -> Vec<everkey::model::Rotation> {
         let process = Process::start(self, None, Rules::default()).await;
         process.store.rotations(&self.name()).await.unwrap()
+    }
+
+    /// When what is in use now ends.
+    pub async fn current_end(&self) -> Timestamp {
+        let process = Process::start(self, None, Rules::default()).await;
+        let own = process.store.credentials(None).await.unwrap();
+        own.iter().find(|own| own.status == CredentialStatus::Current).unwrap().end
     }
 
     /// Whether the person has the value of this hand-off.
@@ -301,18 +307,21 @@ impl World {
                 return;
             }
         }
-        let mut why = self.errors.lock().unwrap().join("; ");
         let process = Process::start(self, None, rules).await;
-        for rotation in process.store.rotations(&self.name()).await.unwrap() {
-            if !rotation.is_finished() {
-                why += &format!("\n{:?} {:?} {:?}", rotation.id, rotation.state, rotation.failure);
-            }
+        let why = self.story(&process).await;
+        self.outside.seen().violations.push(format!("NOT CONVERGED in two runs: {why}"));
+    }
+
+    /// What was said and where every rotation stands, for whoever has to find out why.
+    async fn story(&self, process: &Process<'_>) -> String {
+        let mut why = self.errors.lock().unwrap().join("; ");
+        for r in process.store.rotations(&self.name()).await.unwrap() {
+            let ends: Vec<String> = r.old.iter().map(|old| format!("{} to {}", old.key_id, old.end)).collect();
+            why += &format!("\n{:?} {:?} {}..{:?}, old {ends:?} {:?}", r.id, r.state, r.planned, r.finished, r.failure);
         }
         let history = process.store.history(None).await.unwrap();
-        for entry in history.iter().rev().take(12).rev() {
-            why += &format!("\n  {entry:?}");
-        }
-        self.outside.seen().violations.push(format!("NOT CONVERGED in two runs: {why}"));
+        why.extend(history.iter().rev().take(12).rev().map(|entry| format!("\n  {entry:?}")));
+        why
     }
 
     /// What must hold once everything has settled; what does not is added to the violations, which are given.
@@ -357,6 +366,9 @@ impl World {
             wrong.push(format!("the history is broken at {broken}"));
         }
         wrong.extend(self.sign_in().await);
+        if !wrong.is_empty() {
+            wrong.push(self.story(&process).await);
+        }
         let mut seen = self.outside.seen();
         seen.violations.extend(wrong);
         std::mem::take(&mut seen.violations)

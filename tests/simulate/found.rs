@@ -112,6 +112,13 @@ fn a_late_write_does_not_look_like_an_older_journal() {
     passes(scenario, "write#1=2 how-long#1=3 sink#1=2 how-long#2=3");
 }
 
+/// An older journal still had the value of a hand-off to give that was replaced and removed since: a person who asked for it
+/// anew put it over the one in use. What Entra does not list is shown to nobody.
+#[test]
+fn a_hand_off_of_an_older_journal_does_not_show_what_is_gone() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Overlap) }, "copy#12=1 between#14=6");
+}
+
 /// A sign-in by `everkey token` whose answer is lost was nowhere on record: the report could take it for the consumer's.
 #[test]
 fn a_sign_in_is_on_record_before_it_is_made() {

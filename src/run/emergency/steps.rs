@@ -80,16 +80,7 @@ impl Engine {
             self.commit(r, &unseen("everkey never held its value"), self.blank()).await?;
             return Ok(None);
         };
-        let fresh = Fresh {
-            attempt: own.attempt,
-            key_id: own.key_id,
-            hint: own.hint,
-            thumbprint: own.thumbprint,
-            certificate: own.certificate,
-            start: own.start,
-            end: own.end,
-            seals: own.seals,
-        };
+        let fresh = Fresh::from(own);
         let mut commit = self.blank();
         let event = match self.sign_in(r, &fresh).await {
             Ok(Ok(Probe::Accepted { request_id, .. })) => {
