@@ -1,4 +1,5 @@
-//! `credential-appeared` (`mail.md` rule 15): somebody added a credential that everkey did not make.
+//! `credential-appeared` (`mail.md` rule 15): somebody added a credential that everkey did not make. And the other way
+//! round: one of somebody else is gone, and a call of everkey's may be the reason.
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use super::Rules;
 use super::build;
 use super::merge;
 
-/// A credential that nobody registered.
+/// A credential of somebody else, that came or went.
 #[derive(Clone, Debug)]
 pub struct Appeared {
     /// The policy that watches.
@@ -43,16 +44,50 @@ pub fn appeared(found: &[Appeared], rules: &Rules, now: Timestamp) -> Vec<Notice
 /// What is told of it in one line, also in the history.
 pub fn sentence(one: &Appeared) -> String {
     let listed = &one.listed;
-    let name = listed.name.as_deref().map(|name| format!(" {name:?}")).unwrap_or_default();
     let place = if one.place == "sp" { "service principal of " } else { "" };
     format!(
-        "{}{name} ({}) appeared on {place}{:?}, valid {} to {}; everkey did not make it",
-        listed.kind.label(),
-        listed.key_id,
+        "{} appeared on {place}{:?}, valid {} to {}; everkey did not make it",
+        called(one),
         one.title,
         listed.start.strftime("%Y-%m-%d %H:%M UTC"),
         listed.end.strftime("%Y-%m-%d"),
     )
+}
+
+/// The mails about what is gone, to the same people.
+pub fn vanished(lost: &[Appeared], rules: &Rules, now: Timestamp) -> Vec<Notice> {
+    let mail = |one: &Appeared| {
+        let mut notice = notice(one, rules, now)?;
+        // It may come back, and go again.
+        notice.key = format!("vanished/{}/{}/{now}", one.ids.object_id, one.identity);
+        notice.thread.clone_from(&notice.key);
+        notice.kind = NoticeKind::Vanished;
+        notice.stage = "vanished".to_owned();
+        notice.problem = Some(Problem {
+            code: "A041".to_owned(),
+            summary: vanished_sentence(one),
+            fix: Some("ask whose it is; if nobody took it away, add the same certificate again".to_owned()),
+            request_id: None,
+        });
+        Some(notice)
+    };
+    merge::merge(lost.iter().filter_map(mail).collect(), now)
+}
+
+/// What is told of it in one line, also in the history.
+pub fn vanished_sentence(one: &Appeared) -> String {
+    let thumbprint = one.listed.thumbprint.as_ref().map(|print| format!(" with thumbprint {print}")).unwrap_or_default();
+    format!(
+        "{}{thumbprint} is gone from {:?}; a change by everkey whose answer was lost may have dropped it",
+        called(one),
+        one.title,
+    )
+}
+
+/// Kind, name and key id.
+fn called(one: &Appeared) -> String {
+    let name = one.listed.name.as_deref().map(|name| format!(" {name:?}")).unwrap_or_default();
+    format!("{}{name} ({})", one.listed.kind.label(), one.listed.key_id)
 }
 
 fn notice(one: &Appeared, rules: &Rules, now: Timestamp) -> Option<Notice> {

@@ -32,6 +32,8 @@ use crate::model::NoticeRequest;
 pub use appeared::Appeared;
 pub use appeared::appeared;
 pub use appeared::sentence;
+pub use appeared::vanished;
+pub use appeared::vanished_sentence;
 pub use build::operation;
 pub use build::test_notice;
 pub use build::welcome;

@@ -43,6 +43,8 @@ pub enum NoticeKind {
     Summary,
     /// `everkey mail test`.
     Test,
+    /// A credential of somebody else is gone, and a call of everkey's may be the reason.
+    Vanished,
     /// Somebody is named in a policy for the first time.
     Welcome,
 }

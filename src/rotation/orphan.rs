@@ -3,16 +3,23 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
 use super::Mutation;
 use super::Rules;
 use super::tag;
 use crate::model::AppObserved;
+use crate::model::Attempt;
 use crate::model::CredentialStatus;
 use crate::model::KeyId;
 use crate::model::Outcome;
 use crate::model::OwnCredential;
 use crate::model::Rotation;
 use crate::model::RotationId;
+
+/// Dates that Graph gives back may be rounded.
+const ROUNDING: SignedDuration = SignedDuration::from_secs(2);
 
 /// A credential that the sweep may remove.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,8 +37,9 @@ pub struct Orphan {
 /// The orphans among what `app` shows.
 ///
 /// An orphan carries a tag of this store's own `instance` whose attempt the journal knows as unknown or
-/// abandoned, or was saved under another `keyId`. A tag that the journal does not know is no orphan: it
-/// proves a rolled-back journal ([`beyond`]); an attempt from before a restore is none either.
+/// abandoned, or was saved under another `keyId`, and it is valid as that attempt asked. A tag that the journal does not
+/// know is no orphan: it proves a rolled-back journal ([`beyond`]); an attempt from before a restore is none either. Nor
+/// is what carries the tag and other dates: a journal that is lost gave the number before, or somebody copied the name.
 pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules: Rules) -> Vec<Orphan> {
     if rules.breaks(Mutation::NoSweep) {
         return Vec::new();
@@ -54,6 +62,11 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
                 return Some(Orphan { rotation, attempt, key_id, is_certificate });
             }
             let attempt = rotation.attempts.iter().find(|attempt| attempt.number == tag.attempt)?;
+            // Either of the two rules alone protects what most lost journals made: the mutant breaks both.
+            let is_dated = is_certificate || is_dated(attempt, key_id, app);
+            if !is_dated && !rules.breaks(Mutation::BeyondUnnoticed) {
+                return None;
+            }
             if rotations.iter().any(|rotation| rotation.spec.retain.contains(key_id)) {
                 return None;
             }
@@ -65,7 +78,10 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
                 Outcome::Unknown | Outcome::Refused => true,
                 Outcome::Abandoned => true,
                 Outcome::Open => false,
-                Outcome::Saved => !is_recorded(rotation, key_id) && !is_only_copy(rotation, key_id, app),
+                Outcome::Saved if is_certificate => {
+                    !is_recorded(rotation, key_id) && is_second_copy(rotation, key_id, app)
+                }
+                Outcome::Saved => !is_recorded(rotation, key_id),
             };
             is_orphan.then(|| Orphan {
                 rotation: rotation.id,
@@ -131,15 +147,23 @@ fn is_recorded(rotation: &Rotation, key_id: &KeyId) -> bool {
         || rotation.old.iter().any(|old| old.key_id == *key_id)
 }
 
-/// Whether `key_id` holds a recorded certificate that is listed under no other id: Graph may have given it another
-/// one (a PATCH that was sent twice), and it serves all the same. Identity of a certificate is its thumbprint.
-fn is_only_copy(rotation: &Rotation, key_id: &KeyId, app: &AppObserved) -> bool {
+/// Whether the client secret `key_id` is valid from when and until when `attempt` asked; Graph may round.
+pub fn is_dated(attempt: &Attempt, key_id: &KeyId, app: &AppObserved) -> bool {
+    let close = |one: Timestamp, other: Timestamp| one.duration_since(other).abs() <= ROUNDING;
+    let mut named = app.secrets.iter().filter(|entry| entry.key_id == *key_id);
+    named.any(|entry| close(entry.start, attempt.start) && close(entry.end, attempt.end))
+}
+
+/// Whether `key_id` holds a recorded certificate that is listed under its own id as well: Graph may have given it another
+/// one (a PATCH that was sent twice); listed under that alone, it serves all the same. Identity of a certificate is its
+/// thumbprint.
+fn is_second_copy(rotation: &Rotation, key_id: &KeyId, app: &AppObserved) -> bool {
     let Some(entry) = app.certificates.iter().find(|entry| entry.key_id == *key_id) else { return false };
     let fresh = rotation.fresh.iter().map(|fresh| (&fresh.key_id, &fresh.thumbprint));
     let old = rotation.old.iter().map(|old| (&old.key_id, &old.thumbprint));
     entry.thumbprint.is_some()
         && fresh.chain(old).filter(|(_, thumbprint)| **thumbprint == entry.thumbprint).any(|(recorded, _)| {
-            !app.certificates.iter().any(|other| other.key_id == *recorded && other.thumbprint == entry.thumbprint)
+            app.certificates.iter().any(|other| other.key_id == *recorded && other.thumbprint == entry.thumbprint)
         })
 }
 

@@ -31,6 +31,7 @@ use crate::run::engine::Engine;
 use crate::run::look::LOOK_EVERY;
 use crate::run::setup::RunError;
 use crate::run::setup::Tick;
+use crate::run::stakes::Stakes;
 
 /// The record of the first complete look at the tenant.
 const FIRST_LOOK: &str = "look/tenant";
@@ -40,12 +41,21 @@ const FIRST_LOOK: &str = "look/tenant";
 struct Sighting {
     since: Timestamp,
     known: BTreeSet<String>,
+    /// What a PATCH of ours may still drop.
+    #[serde(default, skip_serializing_if = "Stakes::is_empty")]
+    at_stake: Stakes,
+}
+
+impl Sighting {
+    fn new(since: Timestamp) -> Self {
+        Self { since, known: BTreeSet::new(), at_stake: Stakes::new() }
+    }
 }
 
 /// A holder, and the policy that speaks of it.
-struct Met<'a> {
-    holder: Holder,
-    policy: &'a Policy,
+pub(super) struct Met<'a> {
+    pub(super) holder: Holder,
+    pub(super) policy: &'a Policy,
     tenant: TenantId,
     /// Never told about, only noted.
     silent: bool,
@@ -85,7 +95,7 @@ impl Engine {
                 Err(stop) => return Err(stop),
             }
         }
-        let sightings = self.note_sightings(&met, complete).await?;
+        let sightings = self.note_sightings(&met, complete, tick).await?;
         let ours = self.ours().await?;
         Ok(met.iter().flat_map(|one| self.ending(one, &sightings, &ours)).collect())
     }
@@ -111,7 +121,12 @@ impl Engine {
     }
 
     /// Compares with what was known, and commits the difference with its mails and history in one transaction.
-    async fn note_sightings(&self, met: &[Met<'_>], complete: bool) -> Result<BTreeMap<String, Sighting>, RunError> {
+    async fn note_sightings(
+        &self,
+        met: &[Met<'_>],
+        complete: bool,
+        tick: &mut Tick,
+    ) -> Result<BTreeMap<String, Sighting>, RunError> {
         let store = &self.ports.store;
         let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
         for mark in store.marks("seen/").await? {
@@ -122,7 +137,7 @@ impl Engine {
         let tenant_was_seen = !store.marks(FIRST_LOOK).await?.is_empty();
         let now = self.now();
         let mut commit = self.blank();
-        let mut found = Vec::new();
+        let (mut found, mut lost) = (Vec::new(), Vec::new());
         for one in met {
             let name = format!("seen/{}/{}", one.holder.kind.word(), one.holder.object_id);
             let listed = one.holder.listed();
@@ -130,11 +145,14 @@ impl Engine {
             // Whatever is there at the first sight is taken as it is. Once all of a tenant was seen, what has no
             // record had no credential then.
             let news = before.is_some() || (tenant_was_seen && one.policy.watch.is_some());
-            let mut sighting = before.clone().unwrap_or(Sighting { since: now, known: BTreeSet::new() });
+            let mut sighting = before.clone().unwrap_or_else(|| Sighting::new(now));
+            let compared = self.stakes(one, &listed, before.as_ref().map(|before| &before.at_stake)).await?;
+            tick.due(compared.again);
+            sighting.at_stake = compared.at_stake;
+            lost.extend(compared.gone.into_iter().map(|listed| told(one, listed)));
             for credential in listed {
-                let identity = identity(&credential);
-                if sighting.known.insert(identity.clone()) && news && !one.silent {
-                    found.push((one, credential, identity));
+                if sighting.known.insert(identity(&credential)) && news && !one.silent {
+                    found.push((one, credential));
                 }
             }
             if before.as_ref() != Some(&sighting) {
@@ -150,20 +168,16 @@ impl Engine {
         if !found.is_empty() {
             let ours = self.ours().await?;
             let mut appeared = Vec::new();
-            for (one, credential, identity) in found {
+            for (one, credential) in found {
                 if !ours.made(&credential) && !self.is_attempt(&credential).await? {
-                    appeared.push(told(one, credential, identity));
+                    appeared.push(told(one, credential));
                 }
             }
-            commit.entries.extend(appeared.iter().map(|one| Entry {
-                integration: Some(one.integration.clone()),
-                rotation: None,
-                kind: "appeared".into(),
-                text: alert::sentence(one),
-                body: serde_json::Value::Null,
-            }));
+            commit.entries.extend(appeared.iter().map(|one| entry(one, "appeared", alert::sentence(one))));
             commit.notices = alert::appeared(&appeared, &self.options.alerts, now);
         }
+        commit.entries.extend(lost.iter().map(|one| entry(one, "foreign", alert::vanished_sentence(one))));
+        commit.notices.extend(alert::vanished(&lost, &self.options.alerts, now));
         if !commit.marks.is_empty() {
             store.commit(self.fence, commit).await?;
         }
@@ -172,7 +186,7 @@ impl Engine {
 
     /// Whether its tag is one of an attempt in the journal: ours, though nobody knows its key id yet. A tag alone
     /// proves nothing: one that the journal does not know is told.
-    async fn is_attempt(&self, credential: &Listed) -> Result<bool, RunError> {
+    pub(super) async fn is_attempt(&self, credential: &Listed) -> Result<bool, RunError> {
         let Some(tag) = credential.name.as_deref().and_then(tag::parse) else { return Ok(false) };
         if tag.instance != self.ports.store.instance() {
             return Ok(false);
@@ -181,7 +195,7 @@ impl Engine {
         Ok(rotation.is_some_and(|rotation| rotation.attempts.iter().any(|attempt| attempt.number == tag.attempt)))
     }
 
-    async fn ours(&self) -> Result<Ours, RunError> {
+    pub(super) async fn ours(&self) -> Result<Ours, RunError> {
         let mut ours = Ours::default();
         for own in self.ports.store.credentials(None).await? {
             ours.thumbprints.extend(own.thumbprint);
@@ -213,20 +227,20 @@ impl Engine {
 
 /// Credentials that everkey made.
 #[derive(Default)]
-struct Ours {
+pub(super) struct Ours {
     key_ids: BTreeSet<KeyId>,
     thumbprints: BTreeSet<Thumbprint>,
 }
 
 impl Ours {
-    fn made(&self, listed: &Listed) -> bool {
+    pub(super) fn made(&self, listed: &Listed) -> bool {
         self.key_ids.contains(&listed.key_id)
             || listed.thumbprint.as_ref().is_some_and(|thumbprint| self.thumbprints.contains(thumbprint))
     }
 }
 
 /// A certificate is its thumbprint: Graph may list it under another id than the one it first gave.
-fn identity(listed: &Listed) -> String {
+pub(super) fn identity(listed: &Listed) -> String {
     listed.thumbprint.as_ref().map_or_else(|| listed.key_id.to_string(), |thumbprint| format!("cert:{thumbprint}"))
 }
 
@@ -266,7 +280,12 @@ fn ids(one: &Met<'_>, listed: &Listed) -> NoticeIds {
     }
 }
 
-fn told(one: &Met<'_>, listed: Listed, identity: String) -> Appeared {
+fn entry(one: &Appeared, kind: &str, text: String) -> Entry {
+    let integration = Some(one.integration.clone());
+    Entry { integration, rotation: None, kind: kind.to_owned(), text, body: serde_json::Value::Null }
+}
+
+fn told(one: &Met<'_>, listed: Listed) -> Appeared {
     Appeared {
         integration: one.policy.name.clone(),
         title: one.holder.display_name.clone(),
@@ -274,8 +293,8 @@ fn told(one: &Met<'_>, listed: Listed, identity: String) -> Appeared {
         ids: ids(one, &listed),
         owner: one.policy.people.owner.clone(),
         timezone: one.policy.calendar.timezone.clone(),
+        identity: identity(&listed),
         listed,
-        identity,
     }
 }
 

@@ -39,6 +39,7 @@ pub mod seals;
 pub mod setup;
 pub mod signing;
 mod stage;
+mod stakes;
 pub mod sweep;
 pub mod tell;
 pub mod token;

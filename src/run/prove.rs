@@ -27,7 +27,7 @@ impl Engine {
         let mut commit = self.blank();
         let event = match answer {
             Probe::Accepted { request_id, .. } => {
-                commit.sign_ins.push((fresh.key_id.clone(), self.now(), request_id.clone()));
+                commit.sign_ins.push((fresh.key_id.clone(), self.signed_in(), request_id.clone()));
                 Event::ProbeAccepted { request_id }
             }
             Probe::NotYet { code, .. } => Event::ProbeRefused { code, listed: self.is_listed(r, fresh).await? },
@@ -111,7 +111,7 @@ impl Engine {
                 let mut r = r.clone();
                 for (sink, _) in read {
                     let mut commit = self.blank();
-                    commit.sign_ins.push((fresh.key_id.clone(), self.now(), request_id.clone()));
+                    commit.sign_ins.push((fresh.key_id.clone(), self.signed_in(), request_id.clone()));
                     let confirmation = crate::model::Confirmation {
                         sink: Some(sink),
                         handoff: None,

@@ -167,7 +167,9 @@ impl Engine {
             let shows = |key_id: &KeyId, name: Option<&String>| {
                 name.is_some_and(|name| name.ends_with(&attempt.tag)) && !is_adopted(key_id)
             };
-            let present = app.secrets.iter().any(|entry| shows(&entry.key_id, entry.display_name.as_ref()))
+            let is_own = |key_id: &KeyId| orphan::is_dated(&attempt, key_id, &app);
+            let mut secrets = app.secrets.iter().filter(|entry| is_own(&entry.key_id));
+            let present = secrets.any(|entry| shows(&entry.key_id, entry.display_name.as_ref()))
                 || app.certificates.iter().any(|entry| shows(&entry.key_id, entry.display_name.as_ref()));
             let event = Event::AttemptSeen { number: attempt.number, present };
             r = self.commit(&r, &event, self.blank()).await?;

@@ -100,7 +100,7 @@ impl Engine {
         })?;
         // On record before it is made: one whose answer is lost, or that a crash cuts off, is ours all the same.
         let mut commit = self.blank();
-        commit.sign_ins.push((credential.key_id.clone(), self.now(), None));
+        commit.sign_ins.push((credential.key_id.clone(), self.signed_in(), None));
         self.ports.store.commit(self.fence, commit).await?;
         self.ready().await?;
         let sign_in = match &credential.certificate {
@@ -111,7 +111,7 @@ impl Engine {
         let (probe, claims) = answer.map_err(RunError::port("sign in with the current credential"))?;
         let mut commit = self.blank();
         if let Probe::Accepted { request_id, .. } = &probe {
-            commit.sign_ins.push((credential.key_id.clone(), self.now(), request_id.clone()));
+            commit.sign_ins.push((credential.key_id.clone(), self.signed_in(), request_id.clone()));
         }
         let text = format!("token asked for with {} {}: {}", credential.word, credential.key_id, outcome(&probe));
         commit.entries.push(entry(&credential.integration, "token", &text));

@@ -3,7 +3,6 @@
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
-use crate::model::AmbiguousCall;
 use crate::model::Calendar;
 use crate::model::CredentialKind;
 use crate::model::CredentialStatus;
@@ -143,16 +142,15 @@ impl Engine {
         }
     }
 
+    /// When a sign-in of ours happened, as the sign-in report will say: by Graph's clock, as far as that is known.
+    pub(super) fn signed_in(&self) -> Timestamp {
+        let clocks = self.clocks();
+        clocks.far.unwrap_or(clocks.local)
+    }
+
     /// When the youngest ambiguous PATCH on the same application was sent.
     pub(super) async fn patch_in_flight(&self, rotation: &Rotation) -> Result<Option<Timestamp>, RunError> {
-        let all = self.ports.store.rotations(&rotation.integration).await?;
-        Ok(all
-            .iter()
-            .filter(|r| r.app.object_id == rotation.app.object_id)
-            .flat_map(|r| &r.ambiguous)
-            .filter(|(call, _)| *call == AmbiguousCall::Patch)
-            .map(|(_, at)| *at)
-            .max())
+        self.last_patch(&rotation.integration, &rotation.app.object_id).await
     }
 
     /// When the next successor of a policy's slots is due.

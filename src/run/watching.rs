@@ -27,6 +27,13 @@ pub const WATCHING: &[(&str, &str, &str, &str)] = &[
         "Ask who made it; if nobody did, remove it in Entra and look at the application's sign-ins.",
     ),
     (
+        "A041",
+        "a certificate of somebody else is gone",
+        "Graph replaces all certificates of an application at once. A change by everkey got no answer, took effect late, and did \
+         not hold what somebody added meanwhile; or its owner took it away.",
+        "Ask whose it is; if nobody took it away, add the same certificate again.",
+    ),
+    (
         "F030",
         "the file exists already",
         "A policy that is there may hold what somebody wrote by hand; it is never overwritten.",

@@ -82,7 +82,8 @@ fn outside(text: &mut String, of: &Outside) {
             line(text, (value, &one.id, one.end, one.known.map(|known| known.max(of.now))));
         }
     }
-    line(text, (&of.foreign, &of.foreign_seen, &of.adopted, &of.kept, &of.replacing));
+    line(text, (&of.foreign, &of.foreign_seen, &of.looked, &of.unsaid));
+    line(text, (&of.adopted, &of.kept, &of.replacing));
     line(text, &of.forgotten);
     line(text, (&of.saved, &of.statuses, &of.intended, &of.in_hand));
     if is_report {

@@ -285,6 +285,7 @@ impl Directory for Far {
         let audience =
             if self.0.lock().kind == Kind::Capped { "AzureADandPersonalMicrosoftAccount" } else { "AzureADMyOrg" };
         let mut certificates = shown.certificates;
+        self.0.lock().looks_at(&certificates);
         for entry in &mut certificates {
             entry.key = None;
         }

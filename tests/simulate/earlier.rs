@@ -12,6 +12,7 @@ use crate::chooser::written;
 use crate::kinds::Kind;
 use crate::schedule::Scenario;
 use crate::schedule::Stage;
+use crate::seeds::MOST_TOLD;
 use crate::seeds::shrunk;
 
 /// What may go wrong beside it: the point, how often it is passed about, and its ways.
@@ -52,6 +53,7 @@ fn an_earlier_journal_costs_nobody_anything() {
     let scenarios = scenarios();
     let each = part.depth(130, 300_000) / scenarios.len();
     let (mut came, mut looks, mut overtaken, mut admitted) = (0, 0, 0, 0);
+    let mut failed = Vec::new();
     for scenario in scenarios {
         let stage = Stage::new(scenario);
         for seed in 0..each as u64 {
@@ -61,7 +63,11 @@ fn an_earlier_journal_costs_nobody_anything() {
                 let trace = shrunk(&stage, Rules::default(), &report.taken);
                 let again = stage.run(Chooser::trace(&trace), Rules::default(), true);
                 let story = again.story.join("\n");
-                panic!("{scenario:?}, seed {seed}: {:#?}\n{}\n{story}", again.violations, written(&trace));
+                let (violations, trace) = (again.violations, written(&trace));
+                failed.push(format!("{scenario:?}, seed {seed}: {violations:#?}\n{trace}\n{story}"));
+                if failed.len() >= MOST_TOLD {
+                    break;
+                }
             }
             came += report.figures.put_back;
             looks += report.figures.looks;
@@ -69,6 +75,7 @@ fn an_earlier_journal_costs_nobody_anything() {
             admitted += report.figures.admitted;
         }
     }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
     assert!(came > 0, "no journal ever came back");
     part.count("earlier journals that came back", came);
     part.count("which end with a rotation that a lost one has overtaken: blocked, and said so", overtaken);

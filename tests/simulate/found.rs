@@ -61,6 +61,21 @@ fn what_a_late_patch_dropped_of_others_is_put_back() {
     }
 }
 
+/// The PATCH that removes the old one got no answer, somebody added a certificate, everkey looked, and only then it landed: no
+/// upload follows that would put it back, so people are told.
+#[test]
+fn what_a_late_removal_dropped_of_others_is_told() {
+    let stage = Stage::new(Scenario::of(Kind::Patch));
+    let mut missed = 0;
+    for at in 1..120 {
+        let trace = format!("write#2=2 how-long#1=2 foreign#{at}=1");
+        let report = stage.run(Chooser::trace(&read(&trace)), Rules::default(), true);
+        assert!(report.violations.is_empty(), "{trace}: {:#?}\n{}", report.violations, report.story.join("\n"));
+        missed += report.figures.missed;
+    }
+    assert!(missed > 0, "none of them was ever missed");
+}
+
 /// The clock jumped a year ahead between a look at Graph and a removal, and took Graph's own time, carried on from that look,
 /// along: both said that the overlap was over. Graph's time is not carried on further than the clocks may differ.
 #[test]
@@ -117,6 +132,23 @@ fn a_late_write_does_not_look_like_an_older_journal() {
 #[test]
 fn a_hand_off_of_an_older_journal_does_not_show_what_is_gone() {
     passes(Scenario { rotations: 2, ..Scenario::of(Kind::Overlap) }, "copy#12=1 between#14=6");
+}
+
+/// An older journal came back right after a lost one had issued something, which the first read, a stale one, did not show:
+/// the number was given again, and what carried it already was swept as a second result of the same call. It has other dates.
+#[test]
+fn what_carries_a_number_that_is_given_again_is_not_swept() {
+    passes(
+        Scenario { rotations: 2, ..Scenario::of(Kind::Handoff) },
+        "boundary#95=1 between#11=6 read#19=1 how-long#1=1",
+    );
+}
+
+/// A clock a year ahead dated everkey's own sign-ins a year ahead: the report was to tell the consumer's from them after that
+/// year only. They are dated as the report dates them, by Graph's clock.
+#[test]
+fn a_clock_that_is_ahead_does_not_hide_the_consumers_sign_ins() {
+    passes(Scenario { issued: false, ..Scenario::of(Kind::Report) }, "boundary#32=2 between#11=2 how-long#2=7");
 }
 
 /// A sign-in by `everkey token` whose answer is lost was nowhere on record: the report could take it for the consumer's.

@@ -1,12 +1,14 @@
 //! The judge: looks from outside at every instant, and shares nothing with the rules it judges. What it knows of the
 //! journal are the commits that it saw go by.
 
+use everkey::model::CertificateEntry;
 use everkey::model::CredentialStatus;
 use everkey::model::Rotation;
 use everkey::model::State;
 use everkey::ports::Commit;
 use jiff::SignedDuration;
 
+use crate::world::Late;
 use crate::world::Outside;
 use crate::world::Unsure;
 
@@ -23,6 +25,8 @@ pub struct Seen {
     alone: Option<(u64, u32)>,
     /// What the rotation still replaces, by adoption.
     adopted: Option<Vec<String>>,
+    /// What it says of credentials of others.
+    said: Vec<String>,
 }
 
 impl Seen {
@@ -33,7 +37,9 @@ impl Seen {
             _ => Vec::new(),
         };
         let text = |value: &everkey::secret::Secret| value.expose_text().unwrap_or_default().to_owned();
+        let said = commit.entries.iter().filter(|entry| entry.kind == "foreign").map(|entry| entry.text.clone());
         Self {
+            said: said.collect(),
             seals: commit.seal.iter().map(|item| text(&item.value)).collect(),
             statuses: commit.credentials.iter().map(|own| (own.key_id.0.clone(), own.status)).collect(),
             intended: commit.rotation.as_ref().map(of).unwrap_or_default(),
@@ -71,6 +77,7 @@ impl Outside {
         self.intended.extend(seen.intended);
         let foreign = seen.pre_image.into_iter().filter(|id| self.foreign.contains(id));
         self.foreign_seen.extend(foreign.collect::<Vec<_>>());
+        self.unsaid.retain(|id| !seen.said.iter().any(|text| text.contains(id.as_str())));
     }
 
     /// Nobody is there for `hours`. Longer than a credential lives: nobody can keep alive what ends meanwhile, nor, without
@@ -197,10 +204,14 @@ impl Outside {
 
     /// Somebody adopted `id`, or took that back.
     pub fn adoption(&mut self, id: String, back: bool) {
+        // What is being removed already, as an orphan, goes all the same: nobody had its value.
+        let is_going = |late: &Late| matches!(late, Late::RemovePassword(gone) | Late::RemoveKey(gone) if *gone == id);
         if back {
             self.adopted.remove(&id);
         } else {
-            self.foreign.insert(id.clone());
+            if !self.flying.iter().any(|(_, late)| is_going(late)) {
+                self.foreign.insert(id.clone());
+            }
             self.adopted.insert(id);
         }
     }
@@ -229,18 +240,42 @@ impl Outside {
         }
     }
 
+    /// A cycle reads what the application shows.
+    pub fn looks_at(&mut self, certificates: &[CertificateEntry]) {
+        let foreign = certificates.iter().map(|entry| &entry.key_id.0).filter(|id| self.foreign.contains(*id));
+        self.looking.extend(foreign.cloned().collect::<Vec<_>>());
+    }
+
+    /// A cycle is over. What it saw while a PATCH can still land late it must miss later; one that was cut off need not.
+    pub fn has_looked(&mut self, is_whole: bool) {
+        let mut seen = std::mem::take(&mut self.looking);
+        if !self.flying.iter().any(|(_, late)| matches!(late, Late::Patch(_))) {
+            self.looked.clear();
+        } else if is_whole {
+            self.looked.append(&mut seen);
+        }
+    }
+
     /// What a PATCH leaves out.
     pub fn replaced(&mut self, left_out: &[String]) {
         for key_id in left_out.iter().filter(|id| self.foreign.contains(*id)).cloned().collect::<Vec<_>>() {
             if !self.foreign_seen.contains(&key_id) {
                 self.figures.unseen_losses += 1;
                 self.foreign.remove(&key_id);
+                // One that a cycle looked at while the PATCH was under way is missed when it can land no more.
+                if self.is_late && self.looked.contains(&key_id) {
+                    self.figures.missed += 1;
+                    self.unsaid.insert(key_id);
+                }
             }
         }
     }
 
     /// At the end: somebody else's entries are as they were, and own ones are exactly the current ones.
     pub fn settled(&mut self, current: &[String], slots: usize) {
+        for lost in std::mem::take(&mut self.unsaid) {
+            self.wrong(format!("I5 FOREIGN: a late PATCH dropped {lost}, everkey had seen it, and nobody was told"));
+        }
         let listed: Vec<String> = self
             .app
             .secrets
@@ -249,7 +284,7 @@ impl Outside {
             .chain(self.app.certificates.iter().map(|entry| entry.key_id.0.clone()))
             .collect();
         for lost in self.foreign.iter().filter(|id| !listed.contains(id)).cloned().collect::<Vec<_>>() {
-            if !self.intended.contains(&lost) {
+            if !self.intended.contains(&lost) && !self.forgotten.took(&lost) {
                 self.wrong(format!("I5 FOREIGN: {lost} is gone"));
             }
         }

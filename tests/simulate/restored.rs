@@ -65,8 +65,17 @@ pub struct Forgotten {
     open: BTreeSet<u64>,
     /// Rotations of which the journal leaves attempts alone, up to a number, since an earlier one came back.
     alone: BTreeMap<u64, u32>,
+    /// What a lost journal removed, or was about to.
+    intended: BTreeSet<String>,
     /// Of `hidden`: removed, as `docs/decisions/2026-11-21-older-journals.md` admits.
     lost: BTreeSet<String>,
+}
+
+impl Forgotten {
+    /// Whether a lost journal removed `key_id`, by its own rules.
+    pub fn took(&self, key_id: &str) -> bool {
+        self.intended.contains(key_id)
+    }
 }
 
 /// The rotation and attempt that a name tells.
@@ -165,6 +174,7 @@ impl Outside {
         self.forgotten.made.extend(made.cloned());
         self.forgotten.used.extend(lost);
         self.forgotten.open.extend(&copy.open);
+        self.forgotten.intended.append(&mut self.intended);
         let current = knows.statuses.iter().filter(|(_, status)| **status == CredentialStatus::Current);
         self.forgotten.current = current.map(|(id, _)| id.clone()).collect();
         self.forgotten.sent.extend(self.flying.iter().filter_map(|(_, late)| match late {
@@ -172,6 +182,8 @@ impl Outside {
             _ => None,
         }));
         self.unsure.retain(|one| copy.unsure.contains(&one.sent));
+        self.looked.clear();
+        self.unsaid.clear();
         Knows {
             saved: self.saved,
             statuses: self.statuses,

@@ -215,6 +215,7 @@ impl Run {
         let came = self.processes[index].run(asked).await;
         let mut outside = self.setting.world.lock();
         let soon = outside.now + SignedDuration::from_secs(1);
+        outside.has_looked(matches!(came, Came::Ended(Ended::Due(_))));
         match came {
             Came::Ended(Ended::Due(due)) => {
                 let offset = outside.offsets[index];

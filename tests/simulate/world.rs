@@ -106,6 +106,8 @@ pub struct Figures {
     pub looks: u64,
     /// Entries of others that a PATCH dropped before everkey ever saw them: the one loss that the protocol admits.
     pub unseen_losses: u64,
+    /// Of these: dropped late, when a cycle had seen them, and told.
+    pub missed: u64,
     /// A forged tag made the journal look like an earlier one.
     pub misled: bool,
 }
@@ -142,6 +144,13 @@ pub struct Outside {
     pub foreign: BTreeSet<String>,
     /// Of these: what everkey has recorded in a pre-image.
     pub foreign_seen: BTreeSet<String>,
+    /// What the present cycle has looked at of others, and what those before it have.
+    pub looking: BTreeSet<String>,
+    pub looked: BTreeSet<String>,
+    /// A call that was late lands.
+    pub is_late: bool,
+    /// What a late PATCH dropped of these, and nobody has told yet.
+    pub unsaid: BTreeSet<String>,
     /// Key ids that a named person adopted.
     pub adopted: BTreeSet<String>,
     /// Values that the journal has.
@@ -198,6 +207,10 @@ impl Outside {
             credentials: BTreeMap::new(),
             foreign: BTreeSet::new(),
             foreign_seen: BTreeSet::new(),
+            looking: BTreeSet::new(),
+            looked: BTreeSet::new(),
+            is_late: false,
+            unsaid: BTreeSet::new(),
             adopted: BTreeSet::new(),
             saved: BTreeSet::new(),
             replacing: BTreeSet::new(),
@@ -298,7 +311,9 @@ impl Outside {
                 let (_, late) = self.flying.remove(due);
                 self.tell(|| format!("  landing: {late:?}"));
                 // One that is refused when it lands has nobody to tell.
+                self.is_late = true;
                 let _ = self.land(late);
+                self.is_late = false;
                 self.look("a late call landed");
             }
             self.held.retain(|held| held.until.is_none_or(|until| until > at));

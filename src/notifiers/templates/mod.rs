@@ -49,6 +49,7 @@ pub fn render(notice: &Notice, organizer: &str) -> Mail {
         (NoticeKind::Emergency, _) => emergency::letter(notice),
         (NoticeKind::Operation, _) => short::operation(notice),
         (NoticeKind::Appeared, _) => short::appeared(notice),
+        (NoticeKind::Vanished, _) => short::vanished(notice),
         (NoticeKind::Summary, _) => short::summary(notice),
         (NoticeKind::Test, _) => short::test(notice),
         (NoticeKind::Welcome, _) => short::welcome(notice),

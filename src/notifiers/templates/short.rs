@@ -56,19 +56,39 @@ pub(super) fn operation(notice: &Notice) -> Letter {
 
 /// To security: a credential that nobody registered.
 pub(super) fn appeared(notice: &Notice) -> Letter {
+    strange(
+        notice,
+        (
+            "Who",
+            "Entra does not tell it here: see its audit log, \"Update application - Certificates and secrets management\".",
+        ),
+        "Nothing: everkey never removes what it did not make. You hear of this credential once.",
+    )
+}
+
+/// To security: a credential of somebody else is gone.
+pub(super) fn vanished(notice: &Notice) -> Letter {
+    strange(
+        notice,
+        (
+            "Why",
+            "Graph replaces all certificates of an application at once. A change that got no answer took effect late, and \
+             did not hold what was added meanwhile. Or its owner took it away.",
+        ),
+        "Nothing: everkey cannot tell which of the two it was.",
+    )
+}
+
+fn strange(notice: &Notice, (label, why): (&'static str, &str), done: &str) -> Letter {
     let mut letter = Letter::default();
     let summary = notice.problem.as_ref().map_or("", |problem| problem.summary.as_str());
     letter.para(format!("A {summary}."));
     letter.fact("Seen", notice.at.strftime("%Y-%m-%d %H:%M UTC").to_string());
-    letter.fact(
-        "Who",
-        "Entra does not tell it here: see its audit log, \"Update application - Certificates and secrets management\".",
-    );
+    letter.fact(label, why.to_owned());
     if let Some(fix) = notice.problem.as_ref().and_then(|problem| problem.fix.as_ref()) {
         letter.fact("What you do", fix.clone());
     }
-    letter
-        .fact("What we did", "Nothing: everkey never removes what it did not make. You hear of this credential once.");
+    letter.fact("What we did", done.to_owned());
     if !notice.contact.is_empty() {
         letter.fact("Questions?", notice.contact.clone());
     }
@@ -92,6 +112,7 @@ fn item(one: &Notice) -> String {
     let day = one.stops_at.map(|at| when::short(when::local(one, at).date()));
     let state = match (one.kind, day) {
         (NoticeKind::Appeared, _) => format!("a {} that nobody registered was added", one.word),
+        (NoticeKind::Vanished, _) => format!("a {} of somebody else is gone", one.word),
         (NoticeKind::Done | NoticeKind::Resolved, _) => "done".to_owned(),
         (NoticeKind::Stopped, Some(day)) => format!("STOPPED since {day}"),
         (NoticeKind::Failed, Some(day)) => format!("renewal failed, would stop on {day}"),

@@ -21,6 +21,9 @@ pub(super) fn subject(notice: &Notice) -> String {
         NoticeKind::Appeared => {
             return fit(&format!("[New {}] ", notice.word), &notice.title, ": everkey did not make it");
         }
+        NoticeKind::Vanished => {
+            return fit(&format!("[Gone {}] ", notice.word), &notice.title, ": everkey may be the reason");
+        }
         NoticeKind::Done => ("[Done] ".into(), format!(": renewed{}", until(notice))),
         NoticeKind::Emergency => ("[EMERGENCY] ".into(), emergency(notice)),
         NoticeKind::Escalation => ("[Escalation] ".into(), escalation(notice)),

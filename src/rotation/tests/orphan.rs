@@ -72,7 +72,8 @@ fn what_is_to_be_kept_is_not_swept() {
 
 #[test]
 fn after_a_restore_what_the_lost_journal_may_have_delivered_stays() {
-    let app = shows(vec![secret("in-use", ours(7, 1)), secret("stray", ours(7, 1001))]);
+    let stray = SecretEntry { start: at(1), end: at(1 + 24 * 180), ..secret("stray", ours(7, 1001)) };
+    let app = shows(vec![secret("in-use", ours(7, 1)), stray]);
     let mut r = attached();
     r.attempts[0].outcome = Outcome::Unknown;
     r.attempts.push(attempt(1001, at(1), Outcome::Unknown));
@@ -80,6 +81,20 @@ fn after_a_restore_what_the_lost_journal_may_have_delivered_stays() {
     let found = orphans(INSTANCE, &[r], &app, Rules::default());
     let found: Vec<&str> = found.iter().map(|orphan| orphan.key_id.as_str()).collect();
     assert_eq!(found, ["stray"]);
+}
+
+/// Its number was given twice: by a journal that is lost, and by this one.
+#[test]
+fn what_has_other_dates_than_the_attempt_asked_for_stays() {
+    let dated = |start, end| shows(vec![SecretEntry { start, end, ..secret("stray", ours(7, 1)) }]);
+    let (start, end) = (at(0), at(24 * 180));
+    let second = jiff::SignedDuration::from_secs(1);
+    for outcome in [Outcome::Unknown, Outcome::Refused, Outcome::Abandoned, Outcome::Saved] {
+        assert_eq!(found(outcome, &dated(start + second, end - second), Rules::default()), ["stray"], "rounded");
+        for other in [dated(start + second * 3, end), dated(start, end + second * 3)] {
+            assert!(found(outcome, &other, Rules::default()).is_empty(), "{outcome:?}");
+        }
+    }
 }
 
 #[test]

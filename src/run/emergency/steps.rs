@@ -84,7 +84,7 @@ impl Engine {
         let mut commit = self.blank();
         let event = match self.sign_in(r, &fresh).await {
             Ok(Ok(Probe::Accepted { request_id, .. })) => {
-                commit.sign_ins.push((key_id.clone(), self.now(), request_id.clone()));
+                commit.sign_ins.push((key_id.clone(), self.signed_in(), request_id.clone()));
                 Event::OldAccepted { key_id: key_id.clone(), request_id }
             }
             Ok(Ok(Probe::NotYet { code, request_id, .. })) if is_refusal(&code) => {

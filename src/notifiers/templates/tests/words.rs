@@ -25,6 +25,7 @@ fn mails_read_as_designed() {
         (of(NoticeKind::Summary, Reader::Pm), include_str!("golden/summary.txt")),
         (of(NoticeKind::Welcome, Reader::Pm), include_str!("golden/welcome.txt")),
         (of(NoticeKind::Failed, Reader::Pm), include_str!("golden/failed_pm.txt")),
+        (vanished(), include_str!("golden/vanished.txt")),
     ] {
         let sheet = sheet(&notice);
         assert_eq!(sheet, expected, "\n{sheet}");

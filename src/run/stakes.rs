@@ -1,0 +1,80 @@
+//! What others have on an application while a PATCH of ours, whose answer was lost, may still land and drop it: remembered,
+//! compared when it can land no more, and told. Uploads put back what they dropped; a removal does not, and neither sees
+//! what came after its own last look.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+
+use crate::model::AmbiguousCall;
+use crate::model::HolderKind;
+use crate::model::IntegrationName;
+use crate::model::Listed;
+use crate::model::ListedKind;
+use crate::model::ObjectId;
+use crate::rotation::numbers::DRAIN;
+use crate::rotation::numbers::SETTLE;
+use crate::run::around::Met;
+use crate::run::around::identity;
+use crate::run::engine::Engine;
+use crate::run::setup::RunError;
+
+/// By identity: what was there.
+pub(super) type Stakes = BTreeMap<String, Listed>;
+
+/// What one look makes of the last one.
+#[derive(Default)]
+pub(super) struct Compared {
+    /// To be remembered until the next look.
+    pub at_stake: Stakes,
+    /// Was there while a PATCH could land, and is not listed now that it cannot.
+    pub gone: Vec<Listed>,
+    /// When to look again.
+    pub again: Option<Timestamp>,
+}
+
+impl Engine {
+    /// What others have there that may still be dropped, and what was.
+    pub(super) async fn stakes(
+        &self,
+        one: &Met<'_>,
+        listed: &[Listed],
+        before: Option<&Stakes>,
+    ) -> Result<Compared, RunError> {
+        let certificates = || listed.iter().filter(|one| one.kind == ListedKind::Certificate);
+        let before = before.cloned().unwrap_or_default();
+        let nothing = before.is_empty() && certificates().next().is_none();
+        if one.holder.kind != HolderKind::Application || nothing {
+            return Ok(Compared::default());
+        }
+        let sent = self.last_patch(&one.policy.name, &one.holder.object_id).await?;
+        // A moment more, so that a read that is a little stale does not count as a loss.
+        let until = sent.and_then(|at| at.checked_add(DRAIN + SETTLE).ok()).filter(|until| *until > self.now());
+        let Some(until) = until else {
+            let is_gone = |(known, _): &(String, Listed)| !certificates().any(|one| identity(one) == *known);
+            let gone = before.into_iter().filter(is_gone).map(|(_, listed)| listed).collect();
+            return Ok(Compared { gone, ..Compared::default() });
+        };
+        let ours = self.ours().await?;
+        let mut at_stake = before;
+        for certificate in certificates() {
+            if !ours.made(certificate) && !self.is_attempt(certificate).await? {
+                at_stake.insert(identity(certificate), certificate.clone());
+            }
+        }
+        let again = (!at_stake.is_empty()).then_some(until + SignedDuration::from_secs(1));
+        Ok(Compared { at_stake, gone: Vec::new(), again })
+    }
+
+    /// When the youngest PATCH of `integration` on the application was sent whose fate nobody knows.
+    pub(super) async fn last_patch(
+        &self,
+        integration: &IntegrationName,
+        app: &ObjectId,
+    ) -> Result<Option<Timestamp>, RunError> {
+        let all = self.ports.store.rotations(integration).await?;
+        let calls = all.iter().filter(|r| r.app.object_id == *app).flat_map(|r| &r.ambiguous);
+        Ok(calls.filter(|(call, _)| *call == AmbiguousCall::Patch).map(|(_, at)| *at).max())
+    }
+}
