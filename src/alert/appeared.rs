@@ -76,7 +76,8 @@ pub fn vanished(lost: &[Appeared], rules: &Rules, now: Timestamp) -> Vec<Notice>
 
 /// What is told of it in one line, also in the history.
 pub fn vanished_sentence(one: &Appeared) -> String {
-    let thumbprint = one.listed.thumbprint.as_ref().map(|print| format!(" with thumbprint {print}")).unwrap_or_default();
+    let thumbprint =
+        one.listed.thumbprint.as_ref().map(|print| format!(" with thumbprint {print}")).unwrap_or_default();
     format!(
         "{}{thumbprint} is gone from {:?}; a change by everkey whose answer was lost may have dropped it",
         called(one),

@@ -29,13 +29,18 @@ use crate::world::World;
 
 /// Somebody's secret on the application, ending in thirty days; its key id and end.
 pub fn made_by_hand(world: &World, name: &str) -> (KeyId, Timestamp) {
-    let holder: Uuid = world.app().object_id.as_str().parse().unwrap();
     let end = world.clock.now() + SignedDuration::from_hours(24 * 30);
+    (made_as(world, name, None, end), end)
+}
+
+/// A secret with these dates; its key id.
+pub fn made_as(world: &World, name: &str, start: Option<Timestamp>, end: Timestamp) -> KeyId {
+    let holder: Uuid = world.app().object_id.as_str().parse().unwrap();
     let made = world.lab.emulator.with_directory(|directory, now| {
-        let new = NewPassword { display_name: Some(name.to_owned()), end_date_time: Some(end), start_date_time: None };
+        let new = NewPassword { display_name: Some(name.to_owned()), end_date_time: Some(end), start_date_time: start };
         directory.add_password(holder, new, now).unwrap()
     });
-    (KeyId(made.0.key_id.to_string()), end)
+    KeyId(made.0.key_id.to_string())
 }
 
 /// ADOPT as `everkey adopt` writes it, or its end.

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 
 use crate::adopted::listed;
-use crate::adopted::made_by_hand;
+use crate::adopted::made_as;
 use crate::campaign::issued;
 use crate::campaign_ledger::Part;
 use crate::emergency;
@@ -24,17 +24,17 @@ use crate::lost::limits_told;
 use crate::world::Ended;
 use crate::world::World;
 
-/// So many orphans: what carries the tag of an attempt without an answer is one.
+/// So many orphans: what carries the tag and the dates of an attempt without an answer is one.
 pub async fn littered(world: &World, count: usize) -> Vec<KeyId> {
     world.jump(world.clock.now() + SignedDuration::from_hours(3));
     world.lab.emulator.inject(late("/addPassword"));
     world.recover(Rules::default(), 2).await;
     settle(world).await;
     let r = world.rotations().await.pop().unwrap();
-    let tag = r.attempts.iter().find(|one| one.outcome == Outcome::Unknown).unwrap().tag.clone();
+    let attempt = r.attempts.iter().find(|one| one.outcome == Outcome::Unknown).unwrap();
     // Nothing that was swept before counts.
     world.jump(world.clock.now() + SignedDuration::from_hours(30));
-    (0..count).map(|_| made_by_hand(world, &tag).0).collect()
+    (0..count).map(|_| made_as(world, &attempt.tag, Some(attempt.start), attempt.end)).collect()
 }
 
 pub fn left(world: &World, orphans: &[KeyId]) -> usize {
