@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 
+use super::numbers::SKEW;
 use crate::model::KeyId;
 use crate::model::Rotation;
 
@@ -46,6 +47,11 @@ pub enum Verdict {
 impl Report {
     /// The last use of `key` by somebody else; `None` when there was none that can be told from everkey's own.
     pub fn foreign_use(&self, key: &KeyId) -> Option<Timestamp> {
+        self.foreign_use_by(key, Timestamp::MAX)
+    }
+
+    /// The same, where everkey's own sign-ins count up to `now` only.
+    fn foreign_use_by(&self, key: &KeyId, now: Timestamp) -> Option<Timestamp> {
         let activity = self.activities.get(key)?;
         let own = self.own.get(key).map_or(&[][..], Vec::as_slice);
         let ours = activity
@@ -55,7 +61,7 @@ impl Report {
         if ours {
             return None;
         }
-        match own.iter().map(|(at, _)| *at).max() {
+        match own.iter().map(|(at, _)| *at).filter(|at| *at <= now).max() {
             Some(last_own) if activity.last <= last_own + OWN_USE_BLUR => None,
             _ => Some(activity.last),
         }
@@ -70,8 +76,10 @@ impl Report {
     pub fn old_in_use(&self, rotation: &Rotation, now: Timestamp) -> Option<(KeyId, Timestamp)> {
         let delivered = rotation.delivered_at()?;
         let quiet = Self::quiet_time(rotation);
+        // What a clock that was ahead dated after today would hide every use of the old one until then.
+        let today = now.checked_add(SKEW).unwrap_or(Timestamp::MAX);
         rotation.old.iter().find_map(|old| {
-            let used = self.foreign_use(&old.key_id).filter(|used| *used > delivered)?;
+            let used = self.foreign_use_by(&old.key_id, today).filter(|used| *used > delivered)?;
             let until = used.checked_add(quiet).ok()?;
             (until > now).then(|| (old.key_id.clone(), until))
         })

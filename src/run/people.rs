@@ -320,7 +320,13 @@ impl Engine {
                 .help(format!("start a new one: everkey rotate {}", old.integration))
                 .into());
         };
-        if r.capped && r.spec.kind == CredentialKind::ClientSecret && !r.old.is_empty() {
+        let is_full = r.capped && r.spec.kind == CredentialKind::ClientSecret && !r.old.is_empty();
+        // What is gone from Entra has left its slot.
+        let holds_slot = match &r.fresh {
+            Some(fresh) if is_full => self.is_listed(&r, fresh).await?,
+            _ => is_full,
+        };
+        if holds_slot {
             return Err(Error::new(Class::Failed, "H014", "both secrets of this application are in use")
                 .why(format!("its audience allows {CAPPED_SLOTS}"))
                 .help(format!("show the same value again: everkey handoff reissue {id}"))

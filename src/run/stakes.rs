@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use crate::model::AmbiguousCall;
 use crate::model::HolderKind;
-use crate::model::IntegrationName;
 use crate::model::Listed;
 use crate::model::ListedKind;
 use crate::model::ObjectId;
+use crate::model::Rotation;
 use crate::rotation::numbers::DRAIN;
 use crate::rotation::numbers::SETTLE;
 use crate::run::around::Met;
@@ -45,21 +45,25 @@ impl Engine {
         let certificates = || listed.iter().filter(|one| one.kind == ListedKind::Certificate);
         let before = before.cloned().unwrap_or_default();
         let nothing = before.is_empty() && certificates().next().is_none();
-        if one.holder.kind != HolderKind::Application || nothing {
+        // What no policy of its own speaks of, everkey never changes.
+        if one.holder.kind != HolderKind::Application || nothing || one.policy.watch.is_some() {
             return Ok(Compared::default());
         }
-        let sent = self.last_patch(&one.policy.name, &one.holder.object_id).await?;
+        let rotations = self.rotations_on(&one.holder.object_id).await?;
+        let sent = youngest_patch(&rotations);
         // A moment more, so that a read that is a little stale does not count as a loss.
         let until = sent.and_then(|at| at.checked_add(DRAIN + SETTLE).ok()).filter(|until| *until > self.now());
         let Some(until) = until else {
             let is_gone = |(known, _): &(String, Listed)| !certificates().any(|one| identity(one) == *known);
-            let gone = before.into_iter().filter(is_gone).map(|(_, listed)| listed).collect();
+            let gone = before.into_iter().filter(is_gone).map(|(_, listed)| listed);
+            let gone = gone.filter(|listed| !is_leaving(&rotations, listed)).collect();
             return Ok(Compared { gone, ..Compared::default() });
         };
         let ours = self.ours().await?;
         let mut at_stake = before;
         for certificate in certificates() {
-            if !ours.made(certificate) && !self.is_attempt(certificate).await? {
+            let is_ours = ours.made(certificate) || self.is_attempt(certificate).await?;
+            if !is_ours && !is_leaving(&rotations, certificate) {
                 at_stake.insert(identity(certificate), certificate.clone());
             }
         }
@@ -67,14 +71,36 @@ impl Engine {
         Ok(Compared { at_stake, gone: Vec::new(), again })
     }
 
-    /// When the youngest PATCH of `integration` on the application was sent whose fate nobody knows.
-    pub(super) async fn last_patch(
-        &self,
-        integration: &IntegrationName,
-        app: &ObjectId,
-    ) -> Result<Option<Timestamp>, RunError> {
-        let all = self.ports.store.rotations(integration).await?;
-        let calls = all.iter().filter(|r| r.app.object_id == *app).flat_map(|r| &r.ambiguous);
-        Ok(calls.filter(|(call, _)| *call == AmbiguousCall::Patch).map(|(_, at)| *at).max())
+    /// When the youngest PATCH on the application was sent whose fate nobody knows, by any rotation of any integration.
+    pub(super) async fn last_patch(&self, app: &ObjectId) -> Result<Option<Timestamp>, RunError> {
+        Ok(youngest_patch(&self.rotations_on(app).await?))
     }
+
+    /// Several policies may share an application: a PATCH of one replaces the certificates of all.
+    async fn rotations_on(&self, app: &ObjectId) -> Result<Vec<Rotation>, RunError> {
+        let mut all = Vec::new();
+        for record in self.ports.store.integrations().await? {
+            if record.app.object_id == *app {
+                all.extend(self.ports.store.rotations(&record.name).await?);
+            }
+        }
+        all.retain(|r| r.app.object_id == *app);
+        Ok(all)
+    }
+}
+
+fn youngest_patch(rotations: &[Rotation]) -> Option<Timestamp> {
+    let calls = rotations.iter().flat_map(|r| &r.ambiguous);
+    calls.filter(|(call, _)| *call == AmbiguousCall::Patch).map(|(_, at)| *at).max()
+}
+
+/// Whether a rotation removes `listed`: then it is no loss (an adopted one, or what an emergency revokes beside ours).
+fn is_leaving(rotations: &[Rotation], listed: &Listed) -> bool {
+    rotations.iter().any(|r| {
+        r.removals.iter().any(|removal| {
+            let old = r.old.iter().find(|old| old.key_id == removal.key_id);
+            let thumbprint = old.and_then(|old| old.thumbprint.as_ref());
+            removal.key_id == listed.key_id || (thumbprint.is_some() && thumbprint == listed.thumbprint.as_ref())
+        })
+    })
 }

@@ -157,6 +157,7 @@ impl Engine {
             }
             r = self.commit(&r, &event, commit).await?;
         }
+        let is_echoed = orphan::echoes(&rotations);
         // What a person adopted is theirs, whatever its name says: the attempt no longer waits for it.
         let adopted = adoption::on(self.ports.store.as_ref(), &r.app.object_id).await?;
         let is_adopted = |key_id: &KeyId| adopted.iter().any(|adoption| adoption.key_id == *key_id);
@@ -167,7 +168,7 @@ impl Engine {
             let shows = |key_id: &KeyId, name: Option<&String>| {
                 name.is_some_and(|name| name.ends_with(&attempt.tag)) && !is_adopted(key_id)
             };
-            let is_own = |key_id: &KeyId| orphan::is_dated(&attempt, key_id, &app);
+            let is_own = |key_id: &KeyId| !is_echoed || orphan::is_dated(&attempt, key_id, &app);
             let mut secrets = app.secrets.iter().filter(|entry| is_own(&entry.key_id));
             let present = secrets.any(|entry| shows(&entry.key_id, entry.display_name.as_ref()))
                 || app.certificates.iter().any(|entry| shows(&entry.key_id, entry.display_name.as_ref()));

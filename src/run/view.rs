@@ -150,7 +150,7 @@ impl Engine {
 
     /// When the youngest ambiguous PATCH on the same application was sent.
     pub(super) async fn patch_in_flight(&self, rotation: &Rotation) -> Result<Option<Timestamp>, RunError> {
-        self.last_patch(&rotation.integration, &rotation.app.object_id).await
+        self.last_patch(&rotation.app.object_id).await
     }
 
     /// When the next successor of a policy's slots is due.

@@ -50,3 +50,13 @@ fn quiet_counts_from_the_delivery() {
     assert_eq!(before.verdict(&r, at(48)), Some(Verdict::TooEarly(at(49))));
     assert_eq!(before.verdict(&r, at(49)), Some(Verdict::Confirmed));
 }
+
+/// A clock that stood ahead when everkey signed in with the old key: that sign-in hides nobody else's.
+#[test]
+fn an_own_sign_in_of_a_later_day_hides_no_use_of_the_old_key() {
+    let mut used = report(&[("new", 5), ("old", 10)]);
+    used.own.insert("old".into(), vec![(at(24 * 30), None)]);
+    assert_eq!(used.verdict(&delivered(), at(57)), Some(Verdict::OldInUse("old".into(), at(58))));
+    used.own.insert("old".into(), vec![(at(9), None)]);
+    assert_eq!(used.verdict(&delivered(), at(57)), Some(Verdict::Confirmed), "that one was everkey's own");
+}

@@ -97,6 +97,16 @@ fn what_has_other_dates_than_the_attempt_asked_for_stays() {
     }
 }
 
+/// Where Graph gives other dates than it was asked for, they tell nothing.
+#[test]
+fn where_graph_changes_the_dates_they_do_not_count() {
+    let app = shows(vec![SecretEntry { start: at(5), ..secret("stray", ours(7, 1)) }]);
+    let mut changed = attached();
+    changed.fresh = Some(Fresh { start: at(5), ..fresh() });
+    let found = |r: &Rotation| orphans(INSTANCE, std::slice::from_ref(r), &app, Rules::default()).len();
+    assert_eq!((found(&attached()), found(&changed)), (0, 1));
+}
+
 #[test]
 fn each_broken_rule_sweeps_too_much_or_nothing() {
     let app = shows(vec![secret("theirs", None), secret("new", ours(7, 1)), secret("old", None)]);

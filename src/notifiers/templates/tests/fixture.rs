@@ -2,11 +2,6 @@
 
 use jiff::civil::date;
 
-use crate::alert;
-use crate::alert::Appeared;
-use crate::alert::Rules;
-use crate::model::Listed;
-use crate::model::ListedKind;
 use crate::model::Notice;
 use crate::model::NoticeHandoff;
 use crate::model::NoticeIds;
@@ -148,38 +143,28 @@ pub(super) fn of_stopped() -> Notice {
     }
 }
 
-/// A certificate of somebody else is gone, as the alert words it.
+/// A certificate of somebody else is gone.
 pub(super) fn vanished() -> Notice {
-    let ids = failed().ids.unwrap();
-    let lost = Appeared {
-        integration: "enate-graph-mail".into(),
+    let summary = "certificate \"DR site\" (1d2e3f40-0000-4000-8000-000000000001) with thumbprint \
+                   6F1A0000000000000000000000000000000090C2 is gone from \"Enate Prod\"; a change by everkey whose answer was \
+                   lost may have dropped it";
+    Notice {
+        kind: NoticeKind::Vanished,
+        stage: "vanished".to_owned(),
         title: "Enate Prod".to_owned(),
-        place: "app",
-        listed: Listed {
-            key_id: ids.key_id.clone().unwrap_or_else(|| "0c7d9f0e-0000-4000-8000-0000000000f1".into()),
-            kind: ListedKind::Certificate,
-            name: Some("DR site".to_owned()),
-            hint: None,
-            thumbprint: Some("6F1A0000000000000000000000000000000090C2".into()),
-            start: "2026-11-20T09:01:00Z".parse().unwrap(),
-            end: "2027-11-20T09:01:00Z".parse().unwrap(),
-        },
-        ids,
-        owner: "ops@contoso.example".to_owned(),
-        timezone: "Europe/London".to_owned(),
-        identity: "cert:6F1A".to_owned(),
-    };
-    let rules = Rules {
-        before_days: Vec::new(),
-        send_at: jiff::civil::time(9, 0, 0, 0),
-        working_days_only: false,
-        escalate_to: Vec::new(),
-        security_to: Some("soc@contoso.example".to_owned()),
-        fallback_to: None,
-        public_url: None,
-    };
-    let at = "2026-11-20T09:23:00Z".parse().unwrap();
-    alert::vanished(&[lost], &rules, at).remove(0)
+        word: "certificate".to_owned(),
+        at: "2026-11-20T09:23:00Z".parse().unwrap(),
+        contact: "ops@contoso.example".to_owned(),
+        problem: Some(Problem {
+            code: "A041".to_owned(),
+            summary: summary.to_owned(),
+            fix: Some("ask whose it is; if nobody took it away, add the same certificate again".to_owned()),
+            request_id: None,
+        }),
+        steps: Vec::new(),
+        link: None,
+        ..failed()
+    }
 }
 
 pub(super) const KINDS: [NoticeKind; 12] = [
