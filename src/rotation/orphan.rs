@@ -80,7 +80,7 @@ pub fn orphans(instance: &str, rotations: &[Rotation], app: &AppObserved, rules:
                 Outcome::Abandoned => true,
                 Outcome::Open => false,
                 Outcome::Saved if is_certificate => {
-                    !is_recorded(rotation, key_id) && is_second_copy(rotation, key_id, app)
+                    !is_recorded(rotation, key_id) && is_second_copy(rotation, rotations, key_id, app)
                 }
                 Outcome::Saved => !is_recorded(rotation, key_id),
             };
@@ -169,16 +169,18 @@ pub fn is_dated(attempt: &Attempt, key_id: &KeyId, app: &AppObserved) -> bool {
     named.any(|entry| close(entry.start, attempt.start) && close(entry.end, attempt.end))
 }
 
-/// Whether `key_id` holds a recorded certificate that is listed under its own id as well: Graph may have given it another
-/// one (a PATCH that was sent twice); listed under that alone, it serves all the same. Identity of a certificate is its
-/// thumbprint.
-fn is_second_copy(rotation: &Rotation, key_id: &KeyId, app: &AppObserved) -> bool {
+/// Whether `key_id` holds a recorded certificate that is listed under its own id as well, or was removed: Graph may have given
+/// it another id (a PATCH that was sent twice, an addKey that landed late); listed under that alone, it serves all the
+/// same. Identity of a certificate is its thumbprint.
+fn is_second_copy(rotation: &Rotation, rotations: &[Rotation], key_id: &KeyId, app: &AppObserved) -> bool {
+    let removed = |recorded: &KeyId| rotations.iter().flat_map(|r| &r.removals).any(|one| one.key_id == *recorded);
     let Some(entry) = app.certificates.iter().find(|entry| entry.key_id == *key_id) else { return false };
     let fresh = rotation.fresh.iter().map(|fresh| (&fresh.key_id, &fresh.thumbprint));
     let old = rotation.old.iter().map(|old| (&old.key_id, &old.thumbprint));
     entry.thumbprint.is_some()
         && fresh.chain(old).filter(|(_, thumbprint)| **thumbprint == entry.thumbprint).any(|(recorded, _)| {
-            app.certificates.iter().any(|other| other.key_id == *recorded && other.thumbprint == entry.thumbprint)
+            removed(recorded)
+                || app.certificates.iter().any(|it| it.key_id == *recorded && it.thumbprint == entry.thumbprint)
         })
 }
 

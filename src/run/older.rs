@@ -10,6 +10,7 @@ use crate::model::AppRef;
 use crate::model::Delivery;
 use crate::model::Event;
 use crate::model::IntegrationName;
+use crate::model::ObjectId;
 use crate::model::OwnCredential;
 use crate::model::Proof;
 use crate::model::Rotation;
@@ -59,12 +60,17 @@ impl Engine {
         if beyond == Beyond::default() {
             return Ok(false);
         }
+        // A PATCH of the lost journal may be under way, which this one does not know. Not for what is left as it is: it
+        // would be noticed, and waited for, again and again.
+        let noticed = || Mark { name: noticed_at(&seen.object_id), body: Some(self.later().to_string()) };
         for (id, up_to) in beyond.attempts {
             let Some(rotation) = rotations.iter().find(|r| r.id == id) else { continue };
             let last =
                 rotation.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0).max(rotation.forgotten);
             if u64::from(up_to - last) <= MOST_SKIPPED {
-                self.commit(rotation, &Event::AttemptsForgotten { up_to }, self.blank()).await?;
+                let mut commit = self.blank();
+                commit.marks.push(noticed());
+                self.commit(rotation, &Event::AttemptsForgotten { up_to }, commit).await?;
             }
         }
         let Some(RotationId(last)) = beyond.rotation else { return Ok(true) };
@@ -78,6 +84,7 @@ impl Engine {
                 given = store.next_rotation(self.fence).await?.0;
             }
             commit.marks.push(Mark { name: mark, body: Some(last.to_string()) });
+            commit.marks.push(noticed());
         }
         store.commit(self.fence, commit).await?;
         Ok(true)
@@ -177,6 +184,11 @@ impl Engine {
         }
         Some(last)
     }
+}
+
+/// The record of when the journal was last seen to be an older one, by what an application shows.
+pub(super) fn noticed_at(app: &ObjectId) -> String {
+    format!("older/{app}")
 }
 
 /// Whether the journal has delivered something since it started the attempt that made `orphan`.

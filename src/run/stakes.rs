@@ -18,6 +18,7 @@ use crate::rotation::numbers::SETTLE;
 use crate::run::around::Met;
 use crate::run::around::identity;
 use crate::run::engine::Engine;
+use crate::run::older::noticed_at;
 use crate::run::setup::RunError;
 
 /// By identity: what was there.
@@ -71,9 +72,12 @@ impl Engine {
         Ok(Compared { at_stake, gone: Vec::new(), again })
     }
 
-    /// When the youngest PATCH on the application was sent whose fate nobody knows, by any rotation of any integration.
+    /// When the youngest PATCH on the application was sent whose fate nobody knows, by any rotation of any integration; a
+    /// journal that turned out to be an older one may have forgotten one that was sent until then.
     pub(super) async fn last_patch(&self, app: &ObjectId) -> Result<Option<Timestamp>, RunError> {
-        Ok(youngest_patch(&self.rotations_on(app).await?))
+        let noticed = self.ports.store.marks(&noticed_at(app)).await?;
+        let noticed = noticed.iter().filter_map(|mark| mark.body.as_deref()?.parse().ok()).max();
+        Ok(youngest_patch(&self.rotations_on(app).await?).max(noticed))
     }
 
     /// Several policies may share an application: a PATCH of one replaces the certificates of all.

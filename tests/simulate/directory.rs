@@ -124,14 +124,14 @@ impl Outside {
     }
 
     fn attach(&mut self, entry: CertificateEntry) -> String {
-        // Graph gives an id of its own to what it has not seen before.
-        // Nobody but everkey's repair gives back what somebody else removed: it is theirs all the same.
+        // Graph gives new ids. Nobody but everkey's repair gives back what somebody else removed: it is theirs all the same.
         let is_foreign = entry.key_id.0.starts_with("f-");
         if is_foreign {
             self.foreign.insert(entry.key_id.0.clone());
         }
         let known = self.statuses.contains_key(&entry.key_id.0) || is_foreign;
         let key_id = if known { entry.key_id.0.clone() } else { format!("c-{}", self.number()) };
+        self.forgotten.came_back(&entry.key_id.0, &key_id);
         if let (Some(thumbprint), Some(key)) = (&entry.thumbprint, entry.key.as_deref().and_then(crate::tools::key_of))
         {
             let listed = self.app.certificates.iter().any(|one| one.thumbprint == entry.thumbprint);

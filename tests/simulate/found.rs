@@ -144,6 +144,20 @@ fn what_carries_a_number_that_is_given_again_is_not_swept() {
     );
 }
 
+/// An addKey landed nine days late, when its certificate had been replaced and removed: a copy of what was removed is removed.
+#[test]
+fn a_certificate_that_comes_back_late_leaves_again() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::AddKey) }, "write#1=2 how-long#1=4");
+}
+
+/// An older journal does not know of a PATCH that the lost one has under way: it proved and delivered a certificate, and then
+/// the PATCH landed, and dropped it. The proof waits for the drain.
+#[test]
+fn an_older_journal_waits_for_a_patch_of_the_lost_one() {
+    passes(Scenario { rotations: 2, ..Scenario::of(Kind::Patch) }, "write#2=2 how-long#1=4 between#6=6");
+    passes(Scenario { issued: false, ..Scenario::of(Kind::Patch) }, "write#3=2 how-long#1=3 between#8=6");
+}
+
 /// A clock a year ahead dated everkey's own sign-ins a year ahead: the report was to tell the consumer's from them after that
 /// year only. They are dated as the report dates them, by Graph's clock.
 #[test]

@@ -72,6 +72,13 @@ pub struct Forgotten {
 }
 
 impl Forgotten {
+    /// What a lost journal made is put back, under another id: the same certificate.
+    pub fn came_back(&mut self, was: &str, is: &str) {
+        if self.made.contains(was) {
+            self.made.insert(is.to_owned());
+        }
+    }
+
     /// Whether a lost journal removed `key_id`, by its own rules.
     pub fn took(&self, key_id: &str) -> bool {
         self.intended.contains(key_id)
